@@ -1,0 +1,3 @@
+"""Brigade keeps object stores in step, proves it, and spills nothing."""
+
+__version__ = "0.1.0"

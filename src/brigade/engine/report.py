@@ -1,0 +1,95 @@
+"""What a run tells: one outcome for each object, counts, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from brigade.objects import Proof
+
+
+class ActionKind(StrEnum):
+    """What was done, or in a dry run would be done, to one key."""
+
+    COPY = "copy"
+    COPY_METADATA = "copy-metadata"
+    DELETE = "delete"
+    SKIP = "skip"
+    CONFLICT = "conflict"
+
+
+class Outcome(NamedTuple):
+    """The line of the report for one object. `error` is None unless the action failed."""
+
+    key: str
+    action: ActionKind
+    reason: str
+    proof: Proof
+    size_bytes: int
+    error: str | None = None
+
+
+class DifferenceStatus(StrEnum):
+    """The verdicts of a diff."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    DIFFERENT = "different"
+    METADATA = "metadata"
+    UNPROVABLE = "unprovable"
+
+
+class Difference(NamedTuple):
+    """One line of a diff."""
+
+    key: str
+    status: DifferenceStatus
+    reason: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """The sums of a run. `unprovable` counts objects taken as the same or copied on a weak proof."""
+
+    considered: int = 0
+    copied: int = 0
+    copied_bytes: int = 0
+    metadata_updated: int = 0
+    deleted: int = 0
+    skipped: int = 0
+    failed: int = 0
+    conflicts: int = 0
+    unprovable: int = 0
+
+
+@dataclass(slots=True)
+class RunResult:
+    """How a run ended. `refusal` holds the guard's words when deletions were refused.
+
+    `incomplete` says why not every object was considered (a listing that broke …), None if all were.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    duration_seconds: float = 0.0
+    refusal: str | None = None
+    incomplete: str | None = None
+    dry_run: bool = False
+
+    @property
+    def in_step(self) -> bool:
+        """True only if every object was considered, none failed and nothing was refused."""
+        return not (self.incomplete or self.refusal or self.counts.failed or self.counts.conflicts or self.dry_run)
+
+
+class Observer(Protocol):
+    """Whoever watches a run: progress bar, report file, metrics. Calls must be quick and must not raise."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One object is settled."""
+
+    def planned(self, objects: int, size_bytes: int) -> None:
+        """So many more objects and bytes are to be copied; called while the scan goes on."""
+
+    def moved(self, size_bytes: int) -> None:
+        """So many more bytes have reached the target."""

@@ -1,0 +1,238 @@
+"""The contract of a store: one bucket of one endpoint, or one directory.
+
+Prose first, because the conformance suite (`brigade.testing.conformance`) tests this prose:
+
+- **Keys are opaque text.** A store keeps every key exactly, or raises `InvalidKey` (before it writes
+  anything) for one it cannot hold. It never renames.
+- **Listing.** `list_page` returns entries in the order that `capabilities.listing_order` declares, after
+  `start_after` (exclusive, by that order) and under `prefix`. Only a page without a cursor ends the listing; a
+  page that cannot be read whole raises. `start_after` and `cursor` exclude each other. A listing of a
+  missing bucket raises `BucketMissing`, never an empty page.
+- **Reading.** `get` opens one object (a range, or a part counted from 1) and gives a reader. Leaving the
+  context early drops the connection. `Condition.if_match` is an ETag without quotes: another ETag raises
+  `PreconditionFailed`. If the object changes while it is read, the reader raises `SourceChanged` or
+  `Truncated` before the last byte has been handed out; it never hands out a mixture to its end.
+- **Writing.** `put` makes the object visible whole or not at all, in one step; two puts of one key leave one
+  of the two. With `expect` the store (or the adapter) checks the content: a mismatch raises `Corrupt` and
+  leaves the old state. The info returned has the key, size and, where the store says it, the ETag.
+- **Attributes.** What `capabilities` claims to carry comes back equal from `head`. `put` replaces all of
+  them. Tags come back from `read_tags`, and `head` fills `attributes.tags` only if that costs no request
+  more. `put` with `tags=None` writes no tags.
+- **Multipart.** Parts may come in any order and again (the last wins); `complete_multipart` makes the object
+  visible in one step and consumes the upload; `abort_multipart` of an unknown upload is fine.
+- **Deleting** an absent key is fine. `delete` answers each key: None or its error.
+- **Errors** are those of `brigade.errors`, translated here and nowhere else. `close` may be called twice.
+- A store never retries, never limits, never counts: layers around it do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from brigade.errors import StoreError
+from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
+
+
+class ListingOrder(StrEnum):
+    """The order in which a store lists keys.
+
+    `BYTES`: by the UTF-8 bytes, as S3 documents. `COMPONENTS`: by path components, so `a/b` before `a-b`
+    (byte order after `/` is replaced by NUL). `NONE`: no order that can be relied on.
+    """
+
+    BYTES = "bytes"
+    COMPONENTS = "components"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a store can do, as data: engine and tests choose by these, never by a store's type.
+
+    `content_etags`: ETags of single uploads are the MD5 of the content, of multipart uploads the MD5 of the
+    parts' MD5s and `-N`. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
+    `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
+    beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
+    """
+
+    listing_order: ListingOrder = ListingOrder.BYTES
+    start_after: bool = True
+    content_etags: bool = True
+    verifies_md5: bool = True
+    part_reads: bool = False
+    local_reads: bool = False
+    conditional_reads: bool = True
+    conditional_writes: bool = False
+    conditional_deletes: bool = False
+    multipart: bool = True
+    server_copy: bool = True
+    copy_keeps_etag: bool = False
+    content_headers: bool = True
+    metadata: bool = True
+    empty_metadata_values: bool = True
+    tags: bool = False
+    listing_tells_tags: bool = False
+    storage_classes: bool = False
+    acl: bool = False
+    object_lock: bool = False
+    max_key_bytes: int = 1024
+    max_put_bytes: int = 5 * 1024**3
+    max_copy_bytes: int = 5 * 1024**3
+    min_part_bytes: int = 5 * 1024**2
+    max_part_bytes: int = 5 * 1024**3
+    max_parts: int = 10_000
+    delete_batch: int = 1000
+    modified_resolution_ns: int = 1_000_000_000
+
+
+class ListPage(NamedTuple):
+    """One page of a listing. `cursor` None proves that the listing is complete."""
+
+    entries: list[ObjectInfo]
+    cursor: str | None
+
+
+class Condition(NamedTuple):
+    """When a call may go ahead: ETags without quotes; `if_none_match="*"` means the key must be absent."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+ALWAYS = Condition()
+
+
+class ByteRange(NamedTuple):
+    """`length_bytes` bytes from offset `first`."""
+
+    first: int
+    length_bytes: int
+
+
+class Body(Protocol):
+    """Content on its way into a store. A body that is not replayable can be read once: no retry below the engine."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def replayable(self) -> bool: ...
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The content, in pieces of any size above zero; from the start again if replayable."""
+
+
+class BytesBody:
+    """A body that is in memory: replayable."""
+
+    __slots__ = ("data",)
+    replayable = True
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        if self.data:
+            yield self.data
+
+
+class ObjectReader(Protocol):
+    """An open object. `info` has attributes and, for a range or part, `size_bytes` of what will be read.
+
+    For a range or a part `info.etag` is still that of the whole object.
+    """
+
+    info: ObjectInfo
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The content, once. Raises `Truncated` when fewer bytes come than promised."""
+
+    async def read(self) -> bytes:
+        """The whole content, for small objects."""
+
+
+class Store(Protocol):
+    """One bucket of one endpoint; see the top of this file for what every method promises."""
+
+    @property
+    def name(self) -> str:
+        """For people: `minio:photos`."""
+
+    @property
+    def identity(self) -> str:
+        """The same text for the same place, however it is named: `s3://host:9000/photos`, `file:///srv/data`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self) -> None:
+        """Reach the store once and settle `capabilities`. Raises if bucket or credentials are wrong."""
+
+    async def list_page(
+        self, prefix: str = "", *, start_after: str = "", cursor: str | None = None, limit: int = 1000
+    ) -> ListPage: ...
+
+    async def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """The object with its attributes. Raises `NotFound`."""
+
+    async def part_sizes(self, key: str, *, etag: str) -> list[int] | None:
+        """The sizes of the parts this object was uploaded in, None where the store cannot tell."""
+
+    def get(
+        self,
+        key: str,
+        *,
+        byte_range: ByteRange | None = None,
+        part: int | None = None,
+        condition: Condition = ALWAYS,
+        version_id: str | None = None,
+    ) -> AbstractAsyncContextManager[ObjectReader]: ...
+
+    async def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        attributes: Attributes,
+        condition: Condition = ALWAYS,
+        expect: Checksum | None = None,
+    ) -> ObjectInfo: ...
+
+    async def copy(
+        self,
+        source_key: str,
+        target_key: str,
+        *,
+        attributes: Attributes | None = None,
+        condition: Condition = ALWAYS,
+    ) -> ObjectInfo:
+        """Copy inside this store; `attributes` replaces all of them; `condition` is on the source object."""
+
+    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]: ...
+
+    async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]: ...
+    async def write_tags(self, key: str, tags: Mapping[str, str]) -> None: ...
+    async def read_acl(self, key: str) -> tuple[Grant, ...]: ...
+    async def write_acl(self, key: str, acl: Sequence[Grant]) -> None: ...
+
+    async def create_multipart(self, key: str, *, attributes: Attributes) -> str: ...
+    async def put_part(
+        self, key: str, upload_id: str, number: int, body: Body, *, expect: Checksum | None = None
+    ) -> PartInfo: ...
+    async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]: ...
+    async def complete_multipart(
+        self, key: str, upload_id: str, parts: Sequence[PartInfo], *, condition: Condition = ALWAYS
+    ) -> ObjectInfo: ...
+    async def abort_multipart(self, key: str, upload_id: str) -> None: ...
+    async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]: ...
+
+    async def create_bucket(self) -> None:
+        """Make the bucket or directory; fine if it is there and ours."""
+
+    async def close(self) -> None: ...

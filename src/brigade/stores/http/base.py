@@ -1,0 +1,46 @@
+"""The seam between a store that speaks HTTP and the client that moves the bytes.
+
+A client belongs to one origin (`scheme://host:port`), keeps connections open and sends just what it is given:
+the request target is already encoded and signed, the headers are complete except for framing. It follows
+no redirect, decompresses nothing, retries nothing. Failures of the connection raise `brigade.errors.Unavailable`, a body that
+ends early raises `Truncated`. All waits on the socket have an idle timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from brigade.stores.base import Body
+
+
+class HttpResponse(Protocol):
+    """An answer whose head has arrived. Header names are lower case; repeated ones are joined by `, `."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self) -> bytes:
+        """The whole body."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces, once."""
+
+
+class HttpClient(Protocol):
+    """Sends requests to one origin."""
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | Body | None = None,
+    ) -> AbstractAsyncContextManager[HttpResponse]:
+        """One request. `target` is the encoded path with its query; Content-Length is added by the client.
+
+        Leaving the context with the body read to its end gives the connection back; leaving early drops it.
+        """
+
+    async def close(self) -> None: ...
