@@ -97,10 +97,15 @@ class ListPage(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """When a call may go ahead: ETags without quotes; `if_none_match="*"` means the key must be absent."""
+    """When a call may go ahead: ETags without quotes; `if_none_match="*"` means the key must be absent.
+
+    `if_unmodified_ns` means "exactly the version I saw" for an object without an ETag: its `modified_ns` must
+    still be this number. A store whose objects always have ETags ignores it.
+    """
 
     if_match: str | None = None
     if_none_match: str | None = None
+    if_unmodified_ns: int | None = None
 
 
 ALWAYS = Condition()
