@@ -1,0 +1,67 @@
+# Each target does its own set-up. Needs python3 (3.11 or newer) with venv, and git.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+CHECKED := src tests
+
+.PHONY: help venv check test demo bench soak fmt lock servers clean
+
+help:
+	@echo "make check   format, lint, types, floors, unit tests"
+	@echo "make test    every test, real servers included"
+	@echo "make demo    the main job on two real S3 servers"
+	@echo "make bench   Brigade and its peers, measured in turn"
+	@echo "make soak    the fault sweeps and simulations with many seeds"
+	@echo "make fmt     format the code"
+	@echo "make lock    choose the newest allowed dependencies anew"
+
+venv: $(STAMP)
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Brigade needs Python 3.11 or newer; set PYTHON=python3.x"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python has no venv here. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+check: venv
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check --quiet $(CHECKED)
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports --no-cache >$(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
+	$(BIN)/pytest -q tests/unit tests/test_tidy.py tests/test_docs.py
+
+test: venv
+	$(BIN)/pytest -m "not soak"
+
+demo: venv
+	$(BIN)/brigade demo
+
+bench: venv
+	$(BIN)/python -m bench
+
+soak: venv
+	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest tests/faults tests/simulation
+
+fmt: venv
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --quiet --fix $(CHECKED)
+
+lock: venv
+	@cd requirements && export CUSTOM_COMPILE_COMMAND="make lock" && unset PIP_FIND_LINKS && \
+	for part in run:../pyproject.toml dev:dev.in; do \
+		../$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+			--output-file "$${part%%:*}.lock" "$${part#*:}" || exit 1; \
+	done
+
+servers:
+	@.ci/servers
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
