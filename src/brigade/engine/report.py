@@ -6,17 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from brigade.decide.actions import ActionKind as ActionKind
 from brigade.objects import Proof
-
-
-class ActionKind(StrEnum):
-    """What was done, or in a dry run would be done, to one key."""
-
-    COPY = "copy"
-    COPY_METADATA = "copy-metadata"
-    DELETE = "delete"
-    SKIP = "skip"
-    CONFLICT = "conflict"
 
 
 class Outcome(NamedTuple):

@@ -57,6 +57,7 @@ class Capabilities:
     parts' MD5s and `-N`. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
     `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
     beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
+    `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
     """
 
     listing_order: ListingOrder = ListingOrder.BYTES
@@ -79,6 +80,7 @@ class Capabilities:
     storage_classes: bool = False
     acl: bool = False
     object_lock: bool = False
+    modified_is_write_time: bool = True
     max_key_bytes: int = 1024
     max_put_bytes: int = 5 * 1024**3
     max_copy_bytes: int = 5 * 1024**3

@@ -1,0 +1,91 @@
+"""Which attributes the target should have, and where it differs from that."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass, fields, replace
+
+from brigade.objects import Attributes
+from brigade.replications import Policy
+
+_HEADERS = (
+    "content_type",
+    "content_encoding",
+    "content_disposition",
+    "content_language",
+    "cache_control",
+    "expires",
+)
+# The built-in table only: what a machine has in /etc/mime.types must not change what is written.
+_TYPES = mimetypes.MimeTypes(filenames=())
+_DEFAULT_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """What of an object's attributes can pass from the source to the target (both sides must be able)."""
+
+    content_headers: bool = True
+    metadata: bool = True
+    empty_metadata_values: bool = True
+    tags: bool = False
+    storage_class: bool = False
+    lock: bool = False
+    acl: bool = False
+
+
+def expected_attributes(key: str, source: Attributes, policy: Policy, carries: Carries) -> Attributes:
+    """What the target's object should carry, given the source's."""
+    metadata = source.metadata if carries.metadata else {}
+    if metadata and not carries.empty_metadata_values:
+        metadata = {name: value for name, value in metadata.items() if value}
+    headers = source if carries.content_headers else Attributes()
+    return replace(
+        headers,
+        content_type=headers.content_type or guess_content_type(key),
+        metadata=metadata,
+        tags=source.tags if carries.tags and policy.tags else None,
+        storage_class=_storage_class(source.storage_class, policy) if carries.storage_class else None,
+        lock=source.lock if carries.lock else None,
+        acl=source.acl if carries.acl and policy.acl else None,
+    )
+
+
+def guess_content_type(key: str) -> str:
+    """The content type by the key's ending, for sources that keep none."""
+    dot = key.rfind(".")
+    if dot < 0:
+        return _DEFAULT_TYPE
+    kind, encoding = _TYPES.guess_type(key[dot - 1 if dot else 0 :], strict=False)
+    return kind if kind and not encoding else _DEFAULT_TYPE
+
+
+def _storage_class(source: str | None, policy: Policy) -> str | None:
+    if policy.storage_class is not None:
+        return policy.storage_class
+    return policy.storage_class_map.get(source or "STANDARD", source)
+
+
+def differing_attributes(expected: Attributes, actual: Attributes) -> tuple[str, ...]:
+    """The names of what differs. What is None in `expected` and cannot be known is not compared."""
+    different = [
+        name.replace("_", "-") for name in _HEADERS if _differs(getattr(expected, name), getattr(actual, name))
+    ]
+    if dict(expected.metadata) != dict(actual.metadata):
+        different.append("metadata")
+    if expected.tags is not None and dict(expected.tags) != dict(actual.tags or {}):
+        different.append("tags")
+    if expected.storage_class is not None and expected.storage_class != (actual.storage_class or "STANDARD"):
+        different.append("storage-class")
+    if expected.lock is not None and expected.lock != actual.lock:
+        different.append("lock")
+    if expected.acl is not None and set(expected.acl) != set(actual.acl or ()):
+        different.append("acl")
+    return tuple(different)
+
+
+def _differs(expected: str | None, actual: str | None) -> bool:
+    return (expected or "") != (actual or "")
+
+
+assert {f.name for f in fields(Attributes)} >= set(_HEADERS)
