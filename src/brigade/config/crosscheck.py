@@ -1,0 +1,64 @@
+"""What the parts of a configuration must say of each other: names that exist, pairs that fit, patterns that compile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from brigade.config.document import Place, Problem
+from brigade.config.model import Config
+from brigade.config.replications import ReplicationSection
+from brigade.config.stores import S3Section
+from brigade.decide.filters import compile_pattern
+from brigade.errors import UsageError
+from brigade.locations import is_store_name, parse_location
+
+
+def cross_check(config: Config, directory: Path) -> list[Problem]:
+    """Every mistake that only shows when the parts are held against each other."""
+    problems: list[Problem] = []
+    for name, store in config.stores.items():
+        if not is_store_name(name):
+            problems.append(Problem(("stores", name), "a store's name is made of letters, digits, - _ and ."))
+        if isinstance(store, S3Section):
+            problems += _credentials(store, ("stores", name))
+    for name, replication in config.replications.items():
+        problems += _locations(replication, ("replications", name), config, directory)
+        problems += _patterns(replication, ("replications", name))
+    return problems
+
+
+def _credentials(store: S3Section, place: Place) -> Iterator[Problem]:
+    if (store.access_key is None) != (store.secret_key is None):
+        missing = "secret_key" if store.secret_key is None else "access_key"
+        yield Problem(place, f"access_key and secret_key belong together: {missing} is missing")
+    if store.session_token is not None and store.access_key is None:
+        yield Problem((*place, "session_token"), "a session token needs access_key and secret_key")
+    if store.anonymous and (store.access_key is not None or store.profile is not None):
+        yield Problem((*place, "anonymous"), "an anonymous store has neither keys nor a profile")
+    if store.profile is not None and store.access_key is not None:
+        yield Problem((*place, "profile"), "give either a profile or keys")
+
+
+def _locations(replication: ReplicationSection, place: Place, config: Config, directory: Path) -> Iterator[Problem]:
+    wild = {}
+    for side, text in (("source", replication.source), ("target", replication.target)):
+        try:
+            parsed = parse_location(text, config.stores, directory=directory)
+        except UsageError as error:
+            yield Problem((*place, side), str(error))
+            continue
+        wild[side] = parsed.is_wildcard
+        if parsed.is_wildcard and config.stores[parsed.store].type == "file":
+            yield Problem((*place, side), f"{text}: a directory has no buckets")
+    if len(wild) == 2 and wild["source"] != wild["target"]:
+        side = "target" if wild["source"] else "source"
+        yield Problem((*place, side), "all buckets go to all buckets: write store:* on both sides, or on none")
+
+
+def _patterns(replication: ReplicationSection, place: Place) -> Iterator[Problem]:
+    for index, section in enumerate(replication.filters):
+        try:
+            compile_pattern(section.rule().pattern)
+        except UsageError as error:
+            yield Problem((*place, "filters", index), str(error))

@@ -1,0 +1,31 @@
+"""The whole configuration as one typed value, and its JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from brigade.config.fields import Section, Text
+from brigade.config.replications import ReplicationSection
+from brigade.config.stores import StoreSection
+
+
+class Config(Section):
+    """`brigade.yaml`."""
+
+    state: Annotated[
+        Text | None, Field(description="Where Brigade remembers: sqlite:///path or postgresql://…; by default a file")
+    ] = None
+    stores: Annotated[dict[str, StoreSection], Field(description="Endpoints and directories by name")] = Field(
+        default_factory=dict
+    )
+    replications: Annotated[dict[str, ReplicationSection], Field(description="What is kept in step, by name")] = Field(
+        default_factory=dict
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `brigade.yaml`, for editors and reviews."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "brigade.yaml"}

@@ -1,0 +1,88 @@
+"""What is wrong with a configuration, in words: the place, the matter, the mend. Values are never repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from brigade.config.document import Place, Problem, dotted
+from brigade.config.replications import FilterSection, ReplicationSection
+from brigade.config.stores import FileSection, MemorySection, S3Section
+
+STORE_SECTIONS: Mapping[str, type[BaseModel]] = {"s3": S3Section, "file": FileSection, "memory": MemorySection}
+
+# Keys that the design has and this version has not.
+_NOT_YET: Mapping[str, str] = {
+    "gateway": "the gateway is not in this version",
+    "api": "the control API is not in this version",
+    "replications.*.live": "following changes is not in this version (`brigade run --once` from cron or a timer is)",
+}
+_WORDS: Mapping[str, str] = {
+    "string_type": "must be text: put quotes around it",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "list_type": "must be a list",
+    "dict_type": "must be a section with keys",
+    "model_type": "must be a section with keys",
+    "model_attributes_type": "must be a section with keys",
+    "missing": "is missing",
+    "string_too_short": "is empty",
+    "string_pattern_mismatch": "must be a URL like https://host:port, without a path",
+    "union_tag_not_found": "has no type: write s3, file or memory",
+}
+
+
+def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
+    """Every mistake that validation found."""
+    return [_problem(detail, root) for detail in error.errors(include_url=False, include_input=False)]
+
+
+def _problem(detail: Any, root: type[BaseModel]) -> Problem:
+    raw: Place = detail["loc"]
+    # Validation puts the type of a store into the place; the file has no such level.
+    tag = raw[2] if len(raw) > 2 and raw[0] == "stores" and raw[2] in STORE_SECTIONS else None
+    place = raw[:2] + raw[3:] if tag else raw
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return Problem(place, _unknown_key(place, _section_at(place, str(tag), root)))
+    if place[:1] == ("replications",) and place[2:] == ("reconcile",):
+        return Problem(
+            place, "must be `once`: schedules are not in this version; run `brigade run --once` from cron or a timer"
+        )
+    if kind in ("literal_error", "enum"):
+        return Problem(place, f"must be {context['expected'].replace(chr(39), '')}")
+    if kind == "union_tag_invalid":
+        return Problem((*place, "type"), "must be s3, file or memory")
+    if kind == "value_error":
+        return Problem(place, str(context["error"]))
+    return Problem(place, _WORDS.get(kind) or str(detail["msg"])[:1].lower() + str(detail["msg"])[1:])
+
+
+def _unknown_key(place: Place, section: type[BaseModel]) -> str:
+    pattern = ".".join("*" if len(place) > 1 and i == 1 else str(part) for i, part in enumerate(place))
+    if pattern in _NOT_YET:
+        return f"remove this key: {_NOT_YET[pattern]}"
+    known = list(section.model_fields)
+    near = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
+    return f"unknown key, did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
+
+
+def _section_at(place: Place, tag: str, root: type[BaseModel]) -> type[BaseModel]:
+    match place[:1], len(place):
+        case ("stores",), length if length > 2:
+            return STORE_SECTIONS[tag]
+        case ("replications",), 3:
+            return ReplicationSection
+        case ("replications",), length if length > 3:
+            return FilterSection
+    return root
+
+
+def format_problem(problem: Problem, file: str, line: int) -> str:
+    """`brigade.yaml:12: stores.minio.acess_key: unknown key, did you mean access_key?`."""
+    where = f"{file}:{line}" if line else file
+    return f"{where}: {dotted(problem.place)}: {problem.words}" if problem.place else f"{where}: {problem.words}"
