@@ -1,0 +1,1 @@
+"""Alembic migrations of the state; `brigade.state.migrate` runs them."""

@@ -1,0 +1,40 @@
+"""The replications that the state knows: a number for each pair of places."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from brigade.clock import Clock
+from brigade.state.engine import Database
+from brigade.state.schema import replications
+
+
+class Replications:
+    """`identity` is the canonical `source → target`: it finds a replication again after it was renamed."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def ensure(self, name: str, identity: str) -> int:
+        """The number of this replication, new if it is new. The name is kept up to date."""
+        query = select(replications.c.id, replications.c.name).where(replications.c.identity == identity)
+        known = await self._database.read.run(lambda connection: connection.execute(query).first())
+        if known is not None and known.name == name:
+            return int(known.id)
+        created_ns = self._clock.now_ns()
+        return await self._database.write.run(lambda connection: _ensure(connection, name, identity, created_ns))
+
+
+def _ensure(connection: Connection, name: str, identity: str, created_ns: int) -> int:
+    table = replications
+    found = connection.execute(update(table).where(table.c.identity == identity).values(name=name))
+    if not found.rowcount:
+        new = insert(table).values(name=name, identity=identity, created_ns=created_ns)
+        try:
+            with connection.begin_nested():
+                connection.execute(new)
+        except IntegrityError:
+            pass  # PostgreSQL only: another process added it between the two statements.
+    return int(connection.execute(select(table.c.id).where(table.c.identity == identity)).scalar_one())

@@ -1,0 +1,77 @@
+"""What the state hands out and takes in. Plain values: importing this costs no SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from brigade.objects import Proof
+from brigade.state.owner import Owner
+
+
+class InventoryRow(NamedTuple):
+    """What is known of a key: the prints of both sides when they were last proven in step.
+
+    `written`: this replication wrote the target's object. `tagged`: the object carried tags. `generation` is
+    the number the stored row had when it was read (0: no row); the store chooses the next one itself.
+    """
+
+    key: str
+    source_print: str
+    target_print: str
+    proof: Proof
+    written: bool
+    tagged: bool
+    generation: int
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    SYNC = "sync"
+    VERIFY = "verify"
+
+
+class RunState(StrEnum):
+    """The life of a run: `RUNNING`, then one of the others for good."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+
+
+class Run(NamedTuple):
+    """One reconcile or verify. `fence` rises with every run of a replication: a higher one has taken over.
+
+    `cursor` is whatever the last checkpoint left. The lease is as of the moment this value was made.
+    """
+
+    id: int
+    replication_id: int
+    kind: RunKind
+    state: RunState
+    policy: Mapping[str, object]
+    counts: Mapping[str, int]
+    cursor: bytes | None
+    started_ns: int
+    finished_ns: int | None
+    owner: Owner
+    lease_seconds: float
+    lease_until_ns: int
+    fence: int
+
+
+class UploadRow(NamedTuple):
+    """A multipart upload that was intended and is not yet settled; `upload_id` is None until the store gave one.
+
+    `part_sizes_bytes` is the plan: part n has the n-th size.
+    """
+
+    key: str
+    upload_id: str | None
+    source_print: str
+    part_sizes_bytes: tuple[int, ...]
+    created_ns: int

@@ -1,0 +1,46 @@
+"""The open state: one database and the tables in it, each behind a small typed face."""
+
+from __future__ import annotations
+
+from brigade.clock import Clock
+from brigade.state.engine import Database, Place, open_database
+from brigade.state.inventory import Inventory
+from brigade.state.migrate import bring_up
+from brigade.state.replications import Replications
+from brigade.state.runs import Runs
+from brigade.state.uploads import Uploads
+
+
+class State:
+    """What Brigade remembers. Every method that writes returns after its commit is durable.
+
+    A write that was submitted is carried out even if its caller is cancelled; to also wait for it, use
+    `brigade.state.shield.shielded`.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self.replications = Replications(database, clock)
+        self.inventory = Inventory(database, clock)
+        self.runs = Runs(database, clock)
+        self.uploads = Uploads(database, clock)
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock) -> State:
+        """Open, make or migrate the database. Raises `ConfigError` for a bad URL, `StateError` for the rest."""
+        database = open_database(Place.parse(url))
+        try:
+            await bring_up(database)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, clock)
+
+    @property
+    def commits(self) -> int:
+        """How many transactions this process has written so far; fewer than writes where they shared one."""
+        return self._database.write.transactions
+
+    async def close(self) -> None:
+        """Finish what was submitted and close. May be called twice."""
+        await self._database.close()
