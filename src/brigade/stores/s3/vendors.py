@@ -1,0 +1,119 @@
+"""What the servers that speak S3 really do: one table, filled from experiments, and how a server is recognised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from brigade.stores.base import Capabilities, ListingOrder
+from brigade.stores.s3.settings import Vendor
+from brigade.wire.sigv4 import ASCII_BLANKS, SPACES_ONLY, UNICODE_BLANKS
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """One vendor's dialect.
+
+    `blanks`: what its signature check collapses in header values. `encoded_metadata`: values that are not ASCII
+    travel as RFC 2047 words. `tells_tag_count`: HEAD and GET name the number of tags, and an object without the header has
+    none. `quoted_write_match`: If-Match on PUT is quoted, as the standard says. `conditional_complete` and
+    `conditional_copy`: the condition is checked there too. `path_keys`: keys are paths of a file system
+    inside and some cannot be held. `checksums`: HEAD tells checksums when asked.
+    """
+
+    capabilities: Capabilities
+    blanks: re.Pattern[str] = ASCII_BLANKS
+    encoded_metadata: bool = False
+    tells_tag_count: bool = False
+    quoted_write_match: bool = True
+    conditional_complete: bool = True
+    conditional_copy: bool = True
+    path_keys: bool = False
+    checksums: bool = False
+
+
+_AWS = Capabilities(
+    part_reads=True,
+    conditional_writes=True,
+    tags=True,
+    storage_classes=True,
+    acl=True,
+    object_lock=True,
+)
+# A server nobody has tried: nothing is expected of it that would do harm if it were missing.
+_GENERIC = Capabilities(part_reads=True, tags=True)
+
+TRAITS: dict[Vendor, Traits] = {
+    Vendor.AWS: Traits(_AWS, encoded_metadata=True, tells_tag_count=True, checksums=True),
+    Vendor.CEPH: Traits(
+        Capabilities(
+            conditional_writes=True,
+            copy_keeps_etag=True,
+            tags=True,
+            listing_tells_tags=True,
+            storage_classes=True,
+            acl=True,
+            object_lock=True,
+        ),
+        blanks=SPACES_ONLY,
+        tells_tag_count=True,
+        quoted_write_match=False,
+        conditional_complete=False,
+        conditional_copy=False,
+    ),
+    Vendor.SEAWEEDFS: Traits(
+        Capabilities(
+            listing_order=ListingOrder.COMPONENTS,
+            start_after=False,
+            part_reads=True,
+            conditional_writes=True,
+            empty_metadata_values=False,
+            tags=True,
+            storage_classes=True,
+            object_lock=True,
+        ),
+        blanks=UNICODE_BLANKS,
+        tells_tag_count=True,
+        path_keys=True,
+    ),
+    Vendor.MINIO: Traits(
+        Capabilities(part_reads=True, conditional_writes=True, tags=True, storage_classes=True, object_lock=True),
+        blanks=UNICODE_BLANKS,
+        tells_tag_count=True,
+    ),
+    Vendor.SWIFT: Traits(
+        Capabilities(part_reads=True),
+        encoded_metadata=True,
+        conditional_complete=False,
+        conditional_copy=False,
+    ),
+    Vendor.MOTO: Traits(
+        Capabilities(verifies_md5=False, tags=True, storage_classes=True, acl=True),
+        conditional_complete=False,
+        conditional_copy=False,
+    ),
+    Vendor.GENERIC: Traits(_GENERIC, conditional_complete=False, conditional_copy=False),
+}
+
+_CEPH_REQUEST_ID = re.compile(r"tx[0-9a-f]{18,24}-[0-9a-f]{8,12}-[0-9a-f]+-.+").fullmatch
+
+
+def recognise(headers: Mapping[str, str]) -> Vendor:
+    """The vendor that an answer's headers betray."""
+    server = headers.get("server", "").lower()
+    for mark, vendor in (
+        ("seaweedfs", Vendor.SEAWEEDFS),
+        ("minio", Vendor.MINIO),
+        ("amazons3", Vendor.AWS),
+        ("werkzeug", Vendor.MOTO),
+        ("ceph", Vendor.CEPH),
+    ):
+        if mark in server:
+            return vendor
+    if "x-openstack-request-id" in headers or "x-trans-id" in headers:
+        return Vendor.SWIFT
+    is_ceph = any(name.startswith("x-rgw-") for name in headers)
+    if is_ceph or _CEPH_REQUEST_ID(headers.get("x-amz-request-id", "")):
+        return Vendor.CEPH
+    return Vendor.GENERIC
