@@ -20,12 +20,15 @@ def open_client(
     `ssl` None means the system's trusted authorities where the scheme is https. At most `connections` are
     open at once; further requests wait their turn.
     """
-    from brigade.stores.http.aiohttp_client import open_aiohttp
+    from brigade.stores.http.client import Client
+    from brigade.stores.http.pool import Pool
 
-    return open_aiohttp(
-        origin,
-        ssl_context=ssl,
-        connections=connections,
-        connect_timeout_seconds=connect_timeout_seconds,
-        idle_timeout_seconds=idle_timeout_seconds,
+    return Client(
+        Pool(
+            origin,
+            ssl_context=ssl,
+            limit=connections,
+            connect_timeout_seconds=connect_timeout_seconds,
+            idle_timeout_seconds=idle_timeout_seconds,
+        )
     )
