@@ -130,3 +130,15 @@ class WorkDirectory:
         """Delete it if it was temporary."""
         if self._temporary:
             self._temporary.cleanup()
+
+
+def children(pid: int) -> dict[int, str]:
+    """The running child processes of `pid` with their commands, empty where the system does not tell."""
+    found = {}
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, listing.read_text().split()):
+                command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if command:
+                    found[child] = command.strip()
+    return found
