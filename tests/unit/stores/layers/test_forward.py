@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from brigade.stores.base import Store
+from brigade.stores.layers.faults import FaultyStore
+from brigade.stores.layers.forward import ForwardingStore
+from brigade.stores.layers.limit import LimitedStore
+from brigade.stores.layers.observe import ObservedStore
+from brigade.stores.layers.prefix import PrefixedStore
+from brigade.stores.layers.readonly import ReadOnlyStore
+from brigade.stores.layers.retry import RetryingStore
+from brigade.stores.layers.timeout import TimedStore
+
+LAYERS = [
+    FaultyStore,
+    ForwardingStore,
+    LimitedStore,
+    ObservedStore,
+    PrefixedStore,
+    ReadOnlyStore,
+    RetryingStore,
+    TimedStore,
+]
+CONTRACT = {name: value for name, value in vars(Store).items() if not name.startswith("_")}
+READS = {
+    "open",
+    "close",
+    "list_page",
+    "head",
+    "part_sizes",
+    "get",
+    "read_tags",
+    "read_acl",
+    "list_parts",
+    "list_multiparts",
+}
+# What each layer changes; everything else of the contract is only passed on.
+CHANGED = {
+    FaultyStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    ForwardingStore: set(CONTRACT),
+    LimitedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    ObservedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    PrefixedStore: set(CONTRACT) - {"open", "close", "create_bucket"},
+    ReadOnlyStore: set(CONTRACT) - READS - {"name", "identity", "capabilities"},
+    RetryingStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    TimedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_each_layer_spells_out_every_call_that_it_must_see(layer):
+    assert {name for name in CONTRACT if name in vars(layer)} == CHANGED[layer]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", [name for name, value in CONTRACT.items() if inspect.isfunction(value)])
+def test_each_layer_keeps_the_signature_of_the_contract(layer, name):
+    assert inspect.signature(getattr(layer, name)) == inspect.signature(CONTRACT[name])
