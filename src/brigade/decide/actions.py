@@ -31,6 +31,11 @@ class Action(NamedTuple):
     reason: str
     proof: Proof = Proof.NONE
 
+    @property
+    def needs_look(self) -> bool:
+        """True if this is no end yet: somebody must look closer and ask again."""
+        return self.kind is ActionKind.EXAMINE_CONTENT or self.kind is ActionKind.EXAMINE_ATTRIBUTES
+
 
 class Evidence(NamedTuple):
     """What looking closer has shown; None: not looked at. `content_proof` says how equality was shown."""

@@ -131,16 +131,12 @@ def _compare_attributes(
     if _is_remembered(source, target, known):
         assert known is not None
         return _LOOK_AT_ATTRIBUTES if known.tagged and policy.tags and rules.tags_hidden else same
-    if rules.times_compare and (
-        source.modified_ns + rules.clocks_apart_ns + CLOCK_MARGIN_NS < target.modified_ns
-    ):
+    if rules.times_compare and (source.modified_ns + rules.clocks_apart_ns + CLOCK_MARGIN_NS < target.modified_ns):
         return same
     return _LOOK_AT_ATTRIBUTES
 
 
 def _is_remembered(source: ObjectInfo, target: ObjectInfo, known: Known | None) -> bool:
     return (
-        known is not None
-        and known.source_print == source_print(source)
-        and known.target_print == target_print(target)
+        known is not None and known.source_print == source_print(source) and known.target_print == target_print(target)
     )

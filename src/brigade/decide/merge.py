@@ -6,6 +6,7 @@ out of order could make an object look missing, so it raises instead.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -27,6 +28,12 @@ class Pair(NamedTuple):
     key: str
     source: ObjectInfo | None
     target: ObjectInfo | None
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the source's object, or of the target's where the source has none."""
+        info = self.source or self.target
+        return info.size_bytes if info else 0
 
 
 Collation = Callable[[str], str]
@@ -75,7 +82,7 @@ class Merge:
         last = self._last[side]
         if self._begun[side] and ranks[0] <= last:
             raise _out_of_order(side, last, ranks[0])
-        for before, after in zip(ranks, ranks[1:], strict=False):
+        for before, after in itertools.pairwise(ranks):
             if after <= before:
                 raise _out_of_order(side, before, after)
         self._last[side] = ranks[-1]

@@ -1,53 +1,44 @@
-"""Which places overlap: the rule that keeps a replication from feeding on itself and two from writing one key."""
+"""Which places overlap: the rule that keeps a replication from feeding on itself and two from writing one key.
+
+A place is a store's identity, prefix included: `s3://host:9000/photos/2024/`, `file:///srv/data`. Keys below a place
+start with it and a slash, so one comparison serves buckets, prefixes and directories alike.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
-
-_FILE = "file://"
-
-
-class KeyRange(NamedTuple):
-    """All keys under `prefix` in the place that `identity` names; the prefix is empty or ends with `/`."""
-
-    identity: str
-    prefix: str
 
 
 class Route(NamedTuple):
-    """What one replication reads and writes."""
+    """The identities of what one replication reads and writes."""
 
     name: str
-    source: KeyRange
-    target: KeyRange
+    source: str
+    target: str
 
 
-def key_range(identity: str, prefix: str) -> KeyRange:
-    """The range of a location. Directories nest, so a directory's path becomes part of the prefix."""
-    if not identity.startswith(_FILE):
-        return KeyRange(identity, prefix)
-    path = unquote(identity[len(_FILE) :]).rstrip("/") + "/"
-    return KeyRange(_FILE, path + prefix)
+def _below(place: str) -> str:
+    """What every key of a place starts with: `foo` never covers `foobar`."""
+    return place if place.endswith("/") else place + "/"
 
 
-def overlaps(one: KeyRange, other: KeyRange) -> bool:
-    """True if some key could lie in both."""
-    if one.identity != other.identity:
-        return False
-    return one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+def overlaps(one: str, other: str) -> bool:
+    """True if some key could lie in both places."""
+    first, second = _below(one), _below(other)
+    return first.startswith(second) or second.startswith(first)
 
 
-def refuse_pair(source: KeyRange, target: KeyRange) -> str | None:
+def refuse_pair(source: str, target: str) -> str | None:
     """Why this source and target must not be used together, None if they may."""
-    if source == target:
+    inner, outer = _below(source), _below(target)
+    if inner == outer:
         return "source and target are the same place"
-    if not overlaps(source, target):
-        return None
-    if target.prefix.startswith(source.prefix):
+    if outer.startswith(inner):
         return "the target lies inside the source: each run would copy its own copies"
-    return "the source lies inside the target: the run would write around and over its own source"
+    if inner.startswith(outer):
+        return "the source lies inside the target: the run would write around its own source, or delete it"
+    return None
 
 
 def refuse_routes(routes: Sequence[Route]) -> list[str]:

@@ -22,8 +22,7 @@ def plan_parts(size_bytes: int, part_size_bytes: int, *, max_parts: int, max_par
     part = part_size_bytes
     while part * max_parts < size_bytes:
         part *= 2
-    if part > max_part_bytes:
-        part = max_part_bytes
+    part = min(part, max_part_bytes)
     if part * max_parts < size_bytes:
         raise ValueError(f"{size_bytes} bytes need more than {max_parts} parts of {max_part_bytes} bytes")
     return list(uniform_sizes(size_bytes, part))

@@ -59,6 +59,7 @@ class RunResult:
     """How a run ended. `refusal` holds the guard's words when deletions were refused.
 
     `incomplete` says why not every object was considered (a listing that broke …), None if all were.
+    `leftovers` names uploads of earlier runs that could not be aborted at the target.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -66,6 +67,7 @@ class RunResult:
     refusal: str | None = None
     incomplete: str | None = None
     dry_run: bool = False
+    leftovers: list[str] = field(default_factory=list)
 
     @property
     def in_step(self) -> bool:

@@ -61,6 +61,15 @@ class Inventory:
         """True if nothing is known yet: then nobody needs to ask for single keys."""
         return not await self.rows(replication_id, limit=1)
 
+    async def any_tagged(self, replication_id: int) -> bool:
+        """True if any object with tags is known; reads rows until it meets one."""
+        query = (
+            select(inventory.c.flags)
+            .where(inventory.c.replication_id == replication_id, inventory.c.flags >= _FLAGS.index((False, True)))
+            .limit(1)
+        )
+        return await self._database.read.run(lambda connection: connection.execute(query).first() is not None)
+
     async def put(self, replication_id: int, rows: Iterable[InventoryRow]) -> None:
         """Insert or replace, whatever the generation. Of a key that comes twice the last counts."""
         batch = self._batch(replication_id, rows)

@@ -1,0 +1,190 @@
+"""Copying one object, proven: small ones through memory, larger ones streamed, the largest part by part.
+
+How the bytes are proven, cheapest first:
+
+- The source's ETag is an MD5: it is sent as Content-MD5, the target verifies the source's bytes, and the target's
+  ETag must come out equal. Nothing is hashed here.
+- The source's ETag is that of a multipart upload: parts are cut alike, and the ETag over the target's parts is
+  compared *before* the upload is completed, so that wrong bytes never become visible.
+- Otherwise the bytes are hashed once while they pass, and the target is held to that hash.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brigade.engine.attempts import Attempts
+from brigade.engine.attributes import attributes_for_target
+from brigade.engine.job import Job
+from brigade.engine.multipart import copy_in_parts
+from brigade.engine.proving import check_same_version, exactly, hash_ranges, md5_of, unconditionally
+from brigade.engine.streams import StreamBody
+from brigade.errors import (
+    Corrupt,
+    PreconditionFailed,
+    SourceChanged,
+    StoreError,
+    Truncated,
+)
+from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, Proof, is_md5_etag, multipart_count
+from brigade.stores.base import BytesBody
+
+
+class Copied(NamedTuple):
+    """A finished copy: the version that was read, what the target answered, and the proof."""
+
+    source: ObjectInfo
+    target: ObjectInfo
+    proof: Proof
+    tagged: bool
+
+
+class Copier:
+    """Copies objects of one job. A copy that fails leaves the target's old object as it was."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._refused_md5: dict[str, str] = {}
+
+    async def copy(self, seen: ObjectInfo) -> Copied:
+        """Copy the version that was seen, or, if it changes meanwhile, the one that is there then.
+
+        Raises the last attempt's error; `NotFound` if the source object is gone.
+        """
+        attempts = Attempts(self._job.clock, self._job.limits.attempts)
+        while True:
+            try:
+                return await self._copy_once(seen)
+            except (SourceChanged, PreconditionFailed) as error:
+                await attempts.failed(SourceChanged(error.message, store=error.store, key=seen.key))
+                seen = await self._job.source.head(seen.key)
+            except StoreError as error:
+                await attempts.failed(error)
+
+    async def _copy_once(self, seen: ObjectInfo) -> Copied:
+        job = self._job
+        in_parts = self._in_parts(seen)
+        if not in_parts and seen.size_bytes <= job.limits.buffer_bytes:
+            return await self._copy_whole(seen)
+        async with job.large_slot:
+            if in_parts:
+                info = await job.source.head(seen.key)
+                check_same_version(seen, info, job.source)
+                attributes = await self._attributes(info)
+                target, proof = await copy_in_parts(job, seen, attributes)
+                await self._write_acl(seen.key, attributes)
+                return Copied(seen, target, proof, bool(attributes.tags))
+            if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
+                return await self._copy_stream(seen)
+            async with job.stream_slot:
+                return await self._copy_whole(seen)
+
+    def _md5_known(self, seen: ObjectInfo) -> bool:
+        return self._job.trust.source_etags and is_md5_etag(seen.etag)
+
+    def _in_parts(self, seen: ObjectInfo) -> bool:
+        """True where the upload is to be cut: along the source's parts, or for want of a usable ETag."""
+        job = self._job
+        able = job.target.capabilities
+        if not able.multipart:
+            return False
+        if job.rules.content_etags and multipart_count(seen.etag) is not None:
+            return True
+        if seen.size_bytes > able.max_put_bytes:
+            return True
+        return not self._md5_known(seen) and seen.size_bytes > job.limits.part_size_bytes
+
+    async def _copy_whole(self, seen: ObjectInfo) -> Copied:
+        job = self._job
+        async with job.source.get(seen.key, condition=exactly(seen)) as reader:
+            info = reader.info
+            data = await reader.read()
+        check_same_version(seen, info, job.source)
+        if len(data) != seen.size_bytes:
+            raise Truncated(
+                f"{len(data)} of {seen.size_bytes} bytes came", store=job.source.name, operation="get", key=seen.key
+            )
+        digest = self._digest(info, data)
+        attributes = await self._attributes(info)
+        try:
+            target = await job.target.put(seen.key, BytesBody(data), attributes=attributes, expect=digest)
+        except Corrupt:
+            self._suspect_etag(seen.key, md5_of(data).hex, digest.hex)
+            raise
+        job.observer.moved(len(data))
+        proof = await self._prove(seen, target, digest)
+        await self._write_acl(seen.key, attributes)
+        return Copied(seen, target, proof, bool(attributes.tags))
+
+    def _digest(self, info: ObjectInfo, data: bytes) -> Checksum:
+        """The MD5 the target shall hold these bytes to: the source's own where it has one."""
+        job = self._job
+        if info.etag is not None and self._md5_known(info):
+            if not job.target.capabilities.verifies_md5 and md5_of(data).hex != info.etag:
+                self._suspect_etag(info.key, md5_of(data).hex, info.etag)
+                raise Corrupt("the bytes do not match the ETag", store=job.source.name, operation="get", key=info.key)
+            return Checksum(ChecksumAlgorithm.MD5, info.etag)
+        if info.checksum is not None and info.checksum.algorithm is ChecksumAlgorithm.MD5:
+            return info.checksum
+        return md5_of(data)
+
+    def _suspect_etag(self, key: str, actual_md5: str, promised_md5: str) -> None:
+        """Note bytes that do not match their ETag: the same bytes twice mean that the ETag is no MD5."""
+        if actual_md5 == promised_md5:
+            return
+        if self._refused_md5.pop(key, None) == actual_md5:
+            self._job.distrust_source_etags()
+        else:
+            self._refused_md5[key] = actual_md5
+
+    async def _copy_stream(self, seen: ObjectInfo) -> Copied:
+        """One put of a body that is never held whole. Without a known MD5 the source is read once to get it."""
+        job = self._job
+        known = seen.etag if self._md5_known(seen) else None
+        md5 = known or (await hash_ranges(job.source, seen, [seen.size_bytes]))[0]
+        digest = Checksum(ChecksumAlgorithm.MD5, md5)
+        async with job.stream_slot, job.source.get(seen.key, condition=exactly(seen)) as reader:
+            check_same_version(seen, reader.info, job.source)
+            attributes = await self._attributes(reader.info)
+            body = StreamBody(reader, seen.size_bytes, job.observer.moved)
+            try:
+                target = await job.target.put(seen.key, body, attributes=attributes, expect=digest)
+            except Corrupt:
+                await self._look_for_false_etag(seen, md5)
+                raise
+        proof = await self._prove(seen, target, digest)
+        await self._write_acl(seen.key, attributes)
+        return Copied(seen, target, proof, bool(attributes.tags))
+
+    async def _look_for_false_etag(self, seen: ObjectInfo, promised_md5: str) -> None:
+        """A refused stream: read the source twice to tell damage on the way from an ETag that is no MD5."""
+        first, second = [(await hash_ranges(self._job.source, seen, [seen.size_bytes]))[0] for _ in range(2)]
+        if first == second != promised_md5:
+            self._job.distrust_source_etags()
+
+    async def _prove(self, seen: ObjectInfo, target: ObjectInfo, digest: Checksum) -> Proof:
+        """Hold what the target answered to what it was sent. Raises `Corrupt` where it holds other bytes."""
+        job = self._job
+        if target.etag == digest.hex:
+            return Proof.ETAG if seen.etag == target.etag else Proof.MD5
+        if not job.trust.target_etags and job.target.capabilities.verifies_md5:
+            return Proof.MD5
+        if not job.trust.target_etags and not job.policy.require_proof:
+            return Proof.SIZE
+        if (await hash_ranges(job.target, unconditionally(seen), [seen.size_bytes]))[0] != digest.hex:
+            raise Corrupt(
+                "the target holds other bytes than it was sent",
+                store=job.target.name,
+                operation="put",
+                key=seen.key,
+                hint="the target or the network damages data: look at it before you go on",
+            )
+        job.trust.target_etags = False
+        return Proof.READ_BACK
+
+    async def _attributes(self, info: ObjectInfo) -> Attributes:
+        return await attributes_for_target(self._job, info)
+
+    async def _write_acl(self, key: str, attributes: Attributes) -> None:
+        if attributes.acl is not None:
+            await self._job.target.write_acl(key, attributes.acl)

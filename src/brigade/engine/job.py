@@ -1,0 +1,116 @@
+"""What a run needs to know, gathered once: the two stores, the policy made into facts, limits and helpers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from brigade.clock import Clock
+from brigade.decide.attributes import Carries
+from brigade.decide.decide import Rules
+from brigade.decide.filters import Selector, compile_selector
+from brigade.engine.ledger import Ledger
+from brigade.engine.report import Observer
+from brigade.objects import MEBIBYTE
+from brigade.replications import Policy
+from brigade.stores.base import Capabilities, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one run.
+
+    Objects up to `buffer_bytes` travel through memory whole and so can be sent again; larger ones are streamed.
+    `transfers` objects are in work at once, of them `large_objects` large ones, whose parts share `streams`
+    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes.
+    """
+
+    transfers: int = 64
+    large_objects: int = 8
+    streams: int = 12
+    buffer_bytes: int = MEBIBYTE
+    part_size_bytes: int = 8 * MEBIBYTE
+    attempts: int = 4
+    sort_entries: int = 100_000
+
+
+@dataclass(slots=True)
+class Trust:
+    """What this run has found out about the two stores' ETags; it starts from their capabilities.
+
+    `source_multipart_etags` is apart, since some servers keep S3's rule for single uploads only. A store may answer ETags that look like MD5s and are none (SSE-KMS, SSE-C): found out once, remembered here.
+    """
+
+    source_etags: bool
+    source_multipart_etags: bool
+    target_etags: bool
+
+
+@dataclass(slots=True)
+class Job:
+    """One run of one replication over two open stores."""
+
+    source: Store
+    target: Store
+    policy: Policy
+    clock: Clock
+    observer: Observer
+    ledger: Ledger
+    limits: Limits = field(default_factory=Limits)
+    dry_run: bool = False
+    started_ns: int = field(init=False)
+    selector: Selector = field(init=False)
+    rules: Rules = field(init=False)
+    carries: Carries = field(init=False)
+    trust: Trust = field(init=False)
+    _streams: asyncio.Semaphore = field(init=False)
+    _large: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        source, target = self.source.capabilities, self.target.capabilities
+        self.started_ns = self.clock.now_ns()
+        self.selector = compile_selector(self.policy, now_ns=self.started_ns)
+        self.rules = make_rules(self.policy, source, target)
+        self.carries = carried_between(source, target)
+        self.trust = Trust(source.content_etags, source.content_etags, target.content_etags)
+        self._streams = asyncio.Semaphore(self.limits.streams)
+        self._large = asyncio.Semaphore(self.limits.large_objects)
+
+    @property
+    def stream_slot(self) -> asyncio.Semaphore:
+        """Held while one body is streamed or one part is in memory."""
+        return self._streams
+
+    @property
+    def large_slot(self) -> asyncio.Semaphore:
+        """Held while a large object is in work."""
+        return self._large
+
+    def distrust_source_etags(self) -> None:
+        """From now on the source's ETags prove nothing: hash, and remember in the inventory."""
+        self.trust.source_etags = False
+        self.rules = replace(self.rules, content_etags=False)
+
+
+def make_rules(policy: Policy, source: Capabilities, target: Capabilities) -> Rules:
+    """The policy with what the two stores' listings can tell."""
+    return Rules(
+        policy=policy,
+        content_etags=source.content_etags and target.content_etags,
+        local_reads=source.local_reads or target.local_reads,
+        times_compare=target.modified_is_write_time,
+        tags_hidden=not source.listing_tells_tags,
+    )
+
+
+def carried_between(source: Capabilities, target: Capabilities) -> Carries:
+    """What of an object's attributes both stores can hold."""
+    return Carries(
+        content_headers=source.content_headers and target.content_headers,
+        metadata=source.metadata and target.metadata,
+        empty_metadata_values=target.empty_metadata_values,
+        tags=source.tags and target.tags,
+        storage_class=target.storage_classes,
+        lock=source.object_lock and target.object_lock,
+        acl=source.acl and target.acl,
+    )

@@ -1,0 +1,190 @@
+"""Copying one large object part by part: parallel, resumable, and proven before it becomes visible."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from brigade.decide.parts import composite_etag, plan_parts
+from brigade.engine.attempts import Attempts
+from brigade.engine.groups import first_error
+from brigade.engine.job import Job
+from brigade.engine.proving import exactly, hash_ranges, md5_of, new_md5, part_sizes_of, takes_parts, unconditionally
+from brigade.engine.streams import StreamBody
+from brigade.engine.uploads import open_upload
+from brigade.errors import Corrupt, Rejected, StoreError, Truncated
+from brigade.objects import Attributes, ObjectInfo, PartInfo, Proof
+from brigade.stores.base import ByteRange, BytesBody
+
+
+class Cut(NamedTuple):
+    """How an object is cut. `promised` is the ETag these parts must give, None where nothing is promised.
+
+    `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none.
+    """
+
+    sizes: Sequence[int]
+    promised: str | None
+    hashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    number: int
+    first: int
+    size_bytes: int
+
+
+async def copy_in_parts(job: Job, seen: ObjectInfo, attributes: Attributes) -> tuple[ObjectInfo, Proof]:
+    """Upload exactly the version seen, in parts. Raises and aborts if the parts do not prove equal."""
+    cut = await _choose_cut(job, seen)
+    upload = await open_upload(job, seen, cut.sizes, attributes)
+    try:
+        md5s = await _upload_missing(job, seen, cut, upload.upload_id, upload.parts)
+        parts = [upload.parts[number] for number in sorted(upload.parts)]
+        proof = await _prove_parts(job, seen, cut, parts, md5s)
+    except Corrupt:
+        await upload.abort()
+        raise
+    target = await job.target.complete_multipart(seen.key, upload.upload_id, parts)
+    await upload.finished()
+    return target, await _prove_whole(job, seen, cut, target, parts, proof)
+
+
+async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
+    """The source's own cut where it is known or can be guessed and the target takes it, else a plan of ours."""
+    if job.rules.content_etags:
+        sizes, told = await part_sizes_of(job.source, seen)
+        if sizes is not None and takes_parts(job.target, sizes):
+            return Cut(sizes, seen.etag, hashed=not told or not job.trust.source_multipart_etags)
+    able = job.target.capabilities
+    part_size_bytes = max(job.limits.part_size_bytes, able.min_part_bytes)
+    try:
+        sizes = plan_parts(
+            seen.size_bytes, part_size_bytes, max_parts=able.max_parts, max_part_bytes=able.max_part_bytes
+        )
+    except ValueError as error:
+        raise Rejected(str(error), store=job.target.name, operation="put", key=seen.key) from None
+    return Cut(sizes, None, hashed=True)
+
+
+async def _upload_missing(
+    job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]
+) -> dict[int, str]:
+    """Upload the parts that `done` lacks and add them to it; returns the MD5s of those that were hashed."""
+    md5s: dict[int, str] = {}
+    missing = _missing_parts(cut.sizes, done)
+    wake_next = asyncio.Semaphore(job.limits.streams)
+
+    async def upload(part: _Part) -> None:
+        try:
+            async with job.stream_slot:
+                done[part.number] = await _with_retries(job, seen, part, upload_id, cut, md5s)
+        finally:
+            wake_next.release()
+
+    with first_error():
+        async with asyncio.TaskGroup() as group:
+            for part in missing:
+                await wake_next.acquire()
+                group.create_task(upload(part))
+    return md5s
+
+
+def _missing_parts(sizes: Sequence[int], done: dict[int, PartInfo]) -> list[_Part]:
+    parts = []
+    first = 0
+    for number, size in enumerate(sizes, 1):
+        if number not in done:
+            parts.append(_Part(number, first, size))
+        first += size
+    return parts
+
+
+async def _with_retries(
+    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, md5s: dict[int, str]
+) -> PartInfo:
+    attempts = Attempts(job.clock, job.limits.attempts)
+    while True:
+        try:
+            return await _upload_part(job, seen, part, upload_id, cut, md5s)
+        except StoreError as error:
+            await attempts.failed(error)
+
+
+async def _upload_part(
+    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, md5s: dict[int, str]
+) -> PartInfo:
+    """One part: through memory under a plan of ours (it can be sent again), else streamed."""
+    byte_range = ByteRange(part.first, part.size_bytes) if part.size_bytes else None
+    async with job.source.get(seen.key, byte_range=byte_range, condition=exactly(seen)) as reader:
+        if cut.promised is None:
+            data = await reader.read()
+            if len(data) != part.size_bytes:
+                raise Truncated(f"{len(data)} of {part.size_bytes} bytes came", store=job.source.name, key=seen.key)
+            digest = md5_of(data)
+            info = await job.target.put_part(seen.key, upload_id, part.number, BytesBody(data), expect=digest)
+            job.observer.moved(len(data))
+            md5s[part.number] = digest.hex
+            return info
+        md5 = new_md5() if cut.hashed else None
+        body = StreamBody(reader, part.size_bytes, job.observer.moved, md5)
+        info = await job.target.put_part(seen.key, upload_id, part.number, body)
+    if md5 is not None:
+        md5s[part.number] = md5.hexdigest()
+    return info
+
+
+async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], md5s: dict[int, str]) -> Proof:
+    """Before anything is visible: do the target's parts give the promised ETag, or the hashes taken here?
+
+    Raises `Corrupt` if they do not. Parts of an earlier run carry no hash of ours: they are proven by the promised
+    ETag or by reading the source again.
+    """
+    if [part.size_bytes for part in parts] != list(cut.sizes):
+        raise Corrupt("the target reports parts of other sizes", store=job.target.name, key=seen.key)
+    composite = composite_etag([part.etag for part in parts])
+    if cut.promised is not None and composite == cut.promised:
+        return Proof.ETAG
+    if not cut.hashed:
+        job.trust.source_multipart_etags = False
+        raise Corrupt(
+            "the parts do not give the source's ETag", store=job.target.name, operation="put_part", key=seen.key
+        )
+    if composite is None or not job.trust.target_etags:
+        return Proof.NONE
+    return await _prove_by_hashes(job, seen, cut, parts, md5s)
+
+
+async def _prove_by_hashes(
+    job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], md5s: dict[int, str]
+) -> Proof:
+    """The source promises no ETag for this cut: hold the target's parts to the bytes as they were read.
+
+    Where an ETag was promised and did not come out, or parts are left from an earlier run, the source is read once more, so
+    that damage between the source and here cannot pass for another way of cutting.
+    """
+    ours = [md5s.get(part.number) for part in parts]
+    if cut.promised is not None or None in ours:
+        ours = list(await hash_ranges(job.source, seen, cut.sizes))
+    if ours != [part.etag for part in parts]:
+        raise Corrupt("the parts differ from the source's bytes", store=job.target.name, key=seen.key)
+    return Proof.MD5
+
+
+async def _prove_whole(
+    job: Job, seen: ObjectInfo, cut: Cut, target: ObjectInfo, parts: Sequence[PartInfo], proof: Proof
+) -> Proof:
+    """After completion: the whole must carry the ETag of its parts, or else it is read back."""
+    if proof is not Proof.NONE and target.etag == composite_etag([part.etag for part in parts]):
+        return proof
+    ours = await hash_ranges(job.source, seen, cut.sizes)
+    theirs = await hash_ranges(job.target, unconditionally(seen), cut.sizes)
+    if ours != theirs:
+        raise Corrupt(
+            "the target holds other bytes than it was sent", store=job.target.name, operation="complete", key=seen.key
+        )
+    job.trust.target_etags = False
+    return Proof.READ_BACK

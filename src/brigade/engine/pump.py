@@ -1,0 +1,77 @@
+"""The pump of a run: pairs from the scan, decided in batches, handed to a bounded crew of workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from brigade.engine.groups import first_error
+from brigade.engine.job import Job
+from brigade.engine.plan import Planner
+from brigade.engine.scan import Scan, common_order
+from brigade.engine.settle import Task
+from brigade.errors import StoreError
+
+# Enough to keep every worker busy while a listing page is on its way, small beside a page's own memory.
+_QUEUE_TASKS = 2000
+
+
+class StopScan(Exception):
+    """Raised by a worker when going on makes no sense, with the reason for a person."""
+
+
+async def pump(
+    job: Job, planner: Planner, dispatch: Callable[[Task], bool], work: Callable[[Task], Awaitable[None]]
+) -> str | None:
+    """Run the whole scan; returns None if it was complete, else why it was not.
+
+    `dispatch` settles a task at once or answers True, then a worker awaits `work`. What was dispatched is always
+    worked off, also behind a listing that breaks.
+    """
+    return await _Pump(job, planner, dispatch, work).run()
+
+
+class _Pump:
+    def __init__(
+        self, job: Job, planner: Planner, dispatch: Callable[[Task], bool], work: Callable[[Task], Awaitable[None]]
+    ) -> None:
+        self._job = job
+        self._planner = planner
+        self._dispatch = dispatch
+        self._work = work
+        self._queue: asyncio.Queue[Task | None] = asyncio.Queue(_QUEUE_TASKS)
+        self._stopped: str | None = None
+
+    async def run(self) -> str | None:
+        job = self._job
+        order = common_order(job.source.capabilities.listing_order, job.target.capabilities.listing_order)
+        broken: str | None = None
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                scan = Scan(group, job.source, job.target, order=order, sort_entries=job.limits.sort_entries)
+                crew = [group.create_task(self._serve()) for _ in range(job.limits.transfers)]
+                try:
+                    await self._read(scan)
+                except StoreError as error:
+                    broken = str(error)
+                finally:
+                    scan.stop()
+                for _ in crew:
+                    await self._queue.put(None)
+        return self._stopped or broken
+
+    async def _read(self, scan: Scan) -> None:
+        dispatch, queue = self._dispatch, self._queue
+        async for pairs in scan.batches():
+            for task in await self._planner.plan(pairs):
+                if dispatch(task):
+                    await queue.put(task)
+            if self._stopped is not None:
+                return
+
+    async def _serve(self) -> None:
+        while (task := await self._queue.get()) is not None:
+            try:
+                await self._work(task)
+            except StopScan as stop:
+                self._stopped = str(stop)

@@ -1,0 +1,186 @@
+"""Settling one key: look closer where the listings cannot decide, act, remember, and tell how it went."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from brigade.decide.actions import NO_EVIDENCE, Action, ActionKind, Evidence, Known
+from brigade.decide.decide import decide, source_print, target_print
+from brigade.decide.merge import Pair
+from brigade.engine.copy import Copied, Copier
+from brigade.engine.job import Job
+from brigade.engine.metadata import Look, look_at_attributes, update_attributes
+from brigade.engine.proving import matches_etag_of, same_bytes
+from brigade.engine.report import Outcome
+from brigade.errors import NotFound, SourceChanged, StorageFull, StoreError, Unsupported
+from brigade.objects import ObjectInfo, Proof
+from brigade.replications import CompareMode, DeleteMode
+
+# Fresher source objects are remembered: a listing with whole seconds, from a clock that may be off, cannot show
+# whether their metadata changed just before or just after the copy.
+_FRESH_NS = 3_600_000_000_000
+
+
+class Task(NamedTuple):
+    """One key to settle, with what was decided from the listings and what the inventory knows."""
+
+    pair: Pair
+    action: Action
+    known: Known | None
+
+
+class Resolved(NamedTuple):
+    """An action that needs no more looking, with the infos and the look it rests on."""
+
+    pair: Pair
+    action: Action
+    looked: bool
+    look: Look | None
+
+
+class Settler:
+    """Settles keys of one job. `full` holds the target's words once it has run out of room."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._copier = Copier(job)
+        self.full: str | None = None
+
+    async def settle(self, task: Task) -> Outcome:
+        """Do what one key needs. Errors of the stores become a failed outcome; nothing else is caught."""
+        pair, action, known = task
+        try:
+            if action.needs_look:
+                resolved = await self.resolve(task)
+                return await self._act(resolved, known)
+            return await self._act(Resolved(pair, action, False, None), known)
+        except StoreError as error:
+            if isinstance(error, StorageFull):
+                self.full = str(error)
+            kind = action.kind if action.kind in _DOES else ActionKind.COPY
+            return Outcome(pair.key, kind, action.reason, Proof.NONE, pair.size_bytes, str(error))
+
+    async def resolve(self, task: Task) -> Resolved:
+        """Look until `decide` has an end. Objects that change meanwhile are looked at again, within bounds."""
+        pair, action, known = task
+        for _ in range(self._job.limits.attempts):
+            try:
+                return await self._resolve_once(pair, action, known)
+            except (SourceChanged, NotFound):
+                pair = await self._look_again(pair)
+                action = decide(pair.source, pair.target, known, self._job.rules)
+                if not action.needs_look:
+                    return Resolved(pair, action, True, None)
+        raise SourceChanged("the object keeps changing while it is looked at", key=pair.key)
+
+    async def _resolve_once(self, pair: Pair, action: Action, known: Known | None) -> Resolved:
+        evidence = NO_EVIDENCE
+        look: Look | None = None
+        assert pair.source is not None
+        assert pair.target is not None
+        if action.kind is ActionKind.EXAMINE_CONTENT:
+            evidence = await self._look_at_content(pair.source, pair.target)
+            action = decide(pair.source, pair.target, known, self._job.rules, evidence)
+        if action.kind is ActionKind.EXAMINE_ATTRIBUTES:
+            look = await look_at_attributes(self._job, pair.source, pair.target)
+            evidence = evidence._replace(attributes_differ=look.differ)
+            action = decide(pair.source, pair.target, known, self._job.rules, evidence)
+        return Resolved(pair, action, True, look)
+
+    async def _look_at_content(self, source: ObjectInfo, target: ObjectInfo) -> Evidence:
+        """Compare bytes: all of them on both sides if asked to, else only those that are near."""
+        job = self._job
+        equal: bool | None = None
+        if job.policy.compare is not CompareMode.CHECKSUM:
+            if job.source.capabilities.local_reads and target.etag:
+                equal = await matches_etag_of(job.source, source, job.target, target)
+            elif job.target.capabilities.local_reads and source.etag:
+                equal = await matches_etag_of(job.target, target, job.source, source)
+            if equal is not None:
+                return Evidence(equal, Proof.MD5)
+        async with job.stream_slot:
+            return Evidence(await same_bytes(job.source, source, job.target, target), Proof.READ_BACK)
+
+    async def _look_again(self, pair: Pair) -> Pair:
+        sides: list[ObjectInfo | None] = []
+        for store in (self._job.source, self._job.target):
+            try:
+                sides.append(await store.head(pair.key))
+            except NotFound:
+                sides.append(None)
+        return Pair(pair.key, sides[0], sides[1])
+
+    async def _act(self, resolved: Resolved, known: Known | None) -> Outcome:
+        pair, action, looked, look = resolved
+        if self._job.dry_run:
+            return Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
+        if action.kind is ActionKind.COPY and pair.source is not None:
+            return await self._copy(pair, pair.source, action, known)
+        if action.kind is ActionKind.COPY_METADATA and look is not None and pair.source is not None:
+            return await self._copy_metadata(pair, pair.source, look, action, known)
+        if action.kind is ActionKind.SKIP and looked and pair.source is not None and pair.target is not None:
+            tagged = bool(look and look.expected.tags)
+            await self._remember(pair.source, pair.target, action.proof, known, tagged=tagged, wrote=False)
+        return Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
+
+    async def _copy(self, pair: Pair, source: ObjectInfo, action: Action, known: Known | None) -> Outcome:
+        job = self._job
+        if self.full is not None:
+            return Outcome(pair.key, action.kind, action.reason, Proof.NONE, source.size_bytes, self.full)
+        try:
+            copied = await self._copier.copy(source)
+        except NotFound:
+            if await self._is_gone(pair.key):
+                return Outcome(pair.key, ActionKind.SKIP, "gone at the source since it was listed", Proof.NONE, 0)
+            raise
+        if self._needs_row(copied) or known is not None:
+            await self._remember(copied.source, copied.target, copied.proof, known, tagged=copied.tagged, wrote=True)
+        if job.policy.require_proof and copied.proof.is_weak:
+            return Outcome(pair.key, action.kind, action.reason, copied.proof, source.size_bytes, "not proven")
+        return Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes)
+
+    async def _copy_metadata(
+        self, pair: Pair, source: ObjectInfo, look: Look, action: Action, known: Known | None
+    ) -> Outcome:
+        job = self._job
+        try:
+            target = await update_attributes(job, look)
+        except Unsupported:
+            return await self._copy(pair, source, action._replace(kind=ActionKind.COPY), known)
+        await self._remember(source, target, action.proof, known, tagged=bool(look.expected.tags), wrote=True)
+        return Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
+
+    async def _is_gone(self, key: str) -> bool:
+        try:
+            await self._job.source.head(key)
+        except NotFound:
+            return True
+        return False
+
+    def _needs_row(self, copied: Copied) -> bool:
+        """True where the next listing alone could not show that this key is in step."""
+        job = self._job
+        return (
+            job.policy.delete is DeleteMode.TRACKED
+            or not job.rules.content_etags
+            or not job.rules.times_compare
+            or copied.source.etag != copied.target.etag
+            or (copied.tagged and job.rules.tags_hidden)
+            or copied.source.modified_ns > job.clock.now_ns() - _FRESH_NS
+        )
+
+    async def _remember(
+        self, source: ObjectInfo, target: ObjectInfo, proof: Proof, known: Known | None, *, tagged: bool, wrote: bool
+    ) -> None:
+        await self._job.ledger.remember(
+            source.key,
+            source_print(source),
+            target_print(target),
+            proof,
+            written=wrote or (known is not None and known.written),
+            tagged=tagged,
+            generation=known.generation if known else 0,
+        )
+
+
+_DOES = frozenset({ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.SKIP})
