@@ -23,7 +23,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
-    "cache_size = -8000",
+    "cache_size = -4000",
     "wal_autocheckpoint = 4000",  # Pages: 16 MiB of log between checkpoints, a quarter of the default's work.
 )
 

@@ -49,7 +49,8 @@ class Owner(NamedTuple):
         """
         if not self.space or self.space != _space():
             return False
-        return _started(self.pid) != self.started
+        started = _started(self.pid)
+        return not _exists(self.pid) if started is None else started != self.started
 
 
 def _space() -> str:
@@ -62,10 +63,21 @@ def _space() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When the process began, None if there is none. A zombie has ended already."""
+    """When the process began, -1 if it has ended and only its entry is left, None if there is nothing to read."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
     fields = stat[stat.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[_START_FIELD])
+    return -1 if fields[0] in {b"Z", b"X"} else int(fields[_START_FIELD])
+
+
+def _exists(pid: int) -> bool:
+    """Whether the kernel knows the process, also where /proc hides those of other users."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -32,9 +34,7 @@ def _ensure(connection: Connection, name: str, identity: str, created_ns: int) -
     found = connection.execute(update(table).where(table.c.identity == identity).values(name=name))
     if not found.rowcount:
         new = insert(table).values(name=name, identity=identity, created_ns=created_ns)
-        try:
-            with connection.begin_nested():
-                connection.execute(new)
-        except IntegrityError:
-            pass  # PostgreSQL only: another process added it between the two statements.
+        # On PostgreSQL another process may add it between the two statements: then it is there, which is all we want.
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(new)
     return int(connection.execute(select(table.c.id).where(table.c.identity == identity)).scalar_one())

