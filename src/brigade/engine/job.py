@@ -10,6 +10,7 @@ from brigade.decide.attributes import Carries
 from brigade.decide.decide import Rules
 from brigade.decide.filters import Selector, compile_selector
 from brigade.engine.ledger import Ledger
+from brigade.engine.progress import Progress
 from brigade.engine.report import Observer
 from brigade.objects import MEBIBYTE
 from brigade.replications import Policy
@@ -58,6 +59,7 @@ class Job:
     ledger: Ledger
     limits: Limits = field(default_factory=Limits)
     dry_run: bool = False
+    progress: Progress = field(default_factory=Progress)
     started_ns: int = field(init=False)
     selector: Selector = field(init=False)
     rules: Rules = field(init=False)

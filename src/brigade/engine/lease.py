@@ -1,4 +1,4 @@
-"""Holding the lease of a run while it goes on: no two runs of one replication at once."""
+"""Holding the lease of a run while it goes on: no two runs of one replication at once, and a checkpoint on record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from brigade.clock import Clock
 from brigade.engine.groups import first_error
-from brigade.engine.report import RunResult
+from brigade.engine.progress import Progress
+from brigade.engine.report import Counts, RunResult
 from brigade.errors import LeaseLost
 from brigade.state.owner import Owner
 from brigade.state.rows import Run, RunKind, RunState
@@ -17,48 +18,77 @@ from brigade.state.state import State
 
 # Long enough that a loaded machine renews in time, short enough that work of a dead one does not rest for long.
 LEASE_SECONDS = 60.0
-_RENEW_SECONDS = 15.0
+_CHECKPOINT_SECONDS = 5.0
 
 
 async def leased_run(
     state: State,
-    replication_id: int,
-    policy: Mapping[str, object],
+    run: Run,
     clock: Clock,
+    progress: Progress,
+    result: RunResult,
     work: Callable[[], Awaitable[RunResult]],
 ) -> RunResult:
-    """Run `work` under a lease and record how it ended.
+    """Run `work` under the lease of a run that has begun, with checkpoints, and record how it ended.
 
-    Raises `Refused` if another run of this replication is alive, `LeaseLost` (and `work` is cancelled) if this one
-    was taken over.
+    `result` is what the work counts in. Raises `LeaseLost`, and cancels the work, if the run was taken over.
     """
-    run = await state.runs.begin(replication_id, RunKind.SYNC, policy, Owner.current(), LEASE_SECONDS)
     try:
         with first_error():
             async with asyncio.TaskGroup() as group:
-                heart = group.create_task(_renew(state, run, clock))
-                result = await work()
+                heart = group.create_task(_beat(state, run, clock, progress, result.counts))
+                await work()
                 heart.cancel()
-    except BaseException as error:
-        if not isinstance(error, LeaseLost):
-            ended = RunState.FAILED if isinstance(error, Exception) else RunState.INTERRUPTED
-            await shielded(state.runs.finish(run, ended, {}))
+    except LeaseLost:
         raise
-    await shielded(state.runs.finish(run, _state_of(result), _counts_of(result)))
+    except BaseException as error:
+        ended = RunState.FAILED if isinstance(error, Exception) else RunState.INTERRUPTED
+        await shielded(_end(state, run, ended, progress, result.counts))
+        raise
+    await shielded(_end(state, run, _verdict(result), progress, result.counts))
     return result
 
 
-async def _renew(state: State, run: Run, clock: Clock) -> None:
+async def begin_run(state: State, replication_id: int, policy: Mapping[str, object]) -> Run:
+    """Take the lease. Raises `Refused` while another run of this replication is alive."""
+    return await state.runs.begin(replication_id, RunKind.SYNC, policy, Owner.current(), LEASE_SECONDS)
+
+
+async def interrupted_before(state: State, run: Run) -> Run | None:
+    """The run before this one, if it was cut off with the same policy and left a checkpoint to go on from."""
+    last = await state.runs.last(run.replication_id, before=run)
+    if last is None or last.state is not RunState.INTERRUPTED or last.cursor is None:
+        return None
+    return last if last.policy == run.policy else None
+
+
+def restore(last: Run, result: RunResult) -> Progress:
+    """The progress of an interrupted run, with its counts taken over into `result`."""
+    for name, value in last.counts.items():
+        setattr(result.counts, name, value)
+    assert last.cursor is not None
+    cursor = last.cursor.decode("utf-8", "surrogateescape")
+    result.resumed_after = cursor
+    return Progress(cursor)
+
+
+async def _beat(state: State, run: Run, clock: Clock, progress: Progress, counts: Counts) -> None:
     while True:
-        await clock.sleep(_RENEW_SECONDS)
-        run = await state.runs.renew(run)
+        await clock.sleep(_CHECKPOINT_SECONDS)
+        run = await _checkpoint(state, run, progress, counts)
 
 
-def _state_of(result: RunResult) -> RunState:
+async def _checkpoint(state: State, run: Run, progress: Progress, counts: Counts) -> Run:
+    cursor = None if progress.cursor is None else progress.cursor.encode("utf-8", "surrogateescape")
+    return await state.runs.checkpoint(run, cursor, asdict(counts))
+
+
+async def _end(state: State, run: Run, ended: RunState, progress: Progress, counts: Counts) -> None:
+    run = await _checkpoint(state, run, progress, counts)
+    await state.runs.finish(run, ended, asdict(counts))
+
+
+def _verdict(result: RunResult) -> RunState:
     if result.refusal is not None:
         return RunState.REFUSED
-    return RunState.FAILED if result.incomplete is not None else RunState.DONE
-
-
-def _counts_of(result: RunResult) -> dict[str, int]:
-    return asdict(result.counts)
+    return RunState.DONE if result.in_step else RunState.FAILED

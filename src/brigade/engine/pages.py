@@ -25,11 +25,11 @@ class Page(NamedTuple):
     final: bool
 
 
-async def list_pages(store: Store) -> AsyncIterator[Page]:
-    """All pages of a store's listing. A listing that does not move on raises `ListingBroken`."""
+async def list_pages(store: Store, start_after: str = "") -> AsyncIterator[Page]:
+    """All pages of a store's listing behind `start_after`. A listing that does not move on raises `ListingBroken`."""
     cursor: str | None = None
     while True:
-        page = await store.list_page(cursor=cursor, limit=_PAGE_ENTRIES)
+        page = await store.list_page(start_after="" if cursor else start_after, cursor=cursor, limit=_PAGE_ENTRIES)
         yield Page(page.entries, page.cursor is None)
         if page.cursor is None:
             return

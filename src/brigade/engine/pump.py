@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.plan import Planner
+from brigade.engine.progress import Batch
 from brigade.engine.scan import Scan, common_order
 from brigade.engine.settle import Task
 from brigade.errors import StoreError
@@ -39,7 +40,7 @@ class _Pump:
         self._planner = planner
         self._dispatch = dispatch
         self._work = work
-        self._queue: asyncio.Queue[Task | None] = asyncio.Queue(_QUEUE_TASKS)
+        self._queue: asyncio.Queue[tuple[Task, Batch] | None] = asyncio.Queue(_QUEUE_TASKS)
         self._stopped: str | None = None
 
     async def run(self) -> str | None:
@@ -48,7 +49,14 @@ class _Pump:
         broken: str | None = None
         with first_error():
             async with asyncio.TaskGroup() as group:
-                scan = Scan(group, job.source, job.target, order=order, sort_entries=job.limits.sort_entries)
+                scan = Scan(
+                    group,
+                    job.source,
+                    job.target,
+                    order=order,
+                    sort_entries=job.limits.sort_entries,
+                    start_after=job.progress.cursor or "",
+                )
                 crew = [group.create_task(self._serve()) for _ in range(job.limits.transfers)]
                 try:
                     await self._read(scan)
@@ -61,17 +69,23 @@ class _Pump:
         return self._stopped or broken
 
     async def _read(self, scan: Scan) -> None:
-        dispatch, queue = self._dispatch, self._queue
+        dispatch, queue, progress = self._dispatch, self._queue, self._job.progress
         async for pairs in scan.batches():
+            batch = progress.begin(pairs[-1].key)
             for task in await self._planner.plan(pairs):
                 if dispatch(task):
-                    await queue.put(task)
+                    batch.open += 1
+                    await queue.put((task, batch))
+            progress.settled(batch)
             if self._stopped is not None:
                 return
 
     async def _serve(self) -> None:
-        while (task := await self._queue.get()) is not None:
+        while (item := await self._queue.get()) is not None:
+            task, batch = item
             try:
                 await self._work(task)
             except StopScan as stop:
                 self._stopped = str(stop)
+            else:
+                self._job.progress.settled(batch)

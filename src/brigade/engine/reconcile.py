@@ -23,13 +23,14 @@ from brigade.errors import Refused, StoreError
 from brigade.objects import Proof
 
 
-async def reconcile(job: Job) -> RunResult:
+async def reconcile(job: Job, result: RunResult | None = None) -> RunResult:
     """Make the target right. Failures of single objects are counted and told, not raised.
 
+    `result` is counted into while the run goes on, for whoever writes checkpoints.
     Raises what makes a run impossible (the state is gone, the lease is lost); a broken listing is not raised but
     told in `RunResult.incomplete`, a guard's refusal in `RunResult.refusal`.
     """
-    return await _Reconcile(job).run()
+    return await _Reconcile(job, result or RunResult()).run()
 
 
 @dataclass(slots=True)
@@ -63,9 +64,10 @@ class Tally:
 
 
 class _Reconcile:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, result: RunResult) -> None:
         self._job = job
-        self._result = RunResult(dry_run=job.dry_run)
+        self._result = result
+        result.dry_run = job.dry_run
         self._tally = Tally(self._result.counts, job.observer.outcome, job.dry_run)
         self._planner = Planner(job)
         self._settler = Settler(job)

@@ -59,6 +59,7 @@ class RunResult:
     """How a run ended. `refusal` holds the guard's words when deletions were refused.
 
     `incomplete` says why not every object was considered (a listing that broke …), None if all were.
+    `resumed_after` is the key behind which an interrupted run was taken up: what came before was settled by that run.
     `leftovers` names uploads of earlier runs that could not be aborted at the target.
     """
 
@@ -68,6 +69,7 @@ class RunResult:
     incomplete: str | None = None
     dry_run: bool = False
     leftovers: list[str] = field(default_factory=list)
+    resumed_after: str | None = None
 
     @property
     def in_step(self) -> bool:

@@ -37,16 +37,29 @@ def common_order(source: ListingOrder, target: ListingOrder) -> Order:
 
 
 class Scan:
-    """Pairs of both listings in key order; its two listers run in the task group it was started in."""
+    """Pairs of both listings in key order; its two listers run in the task group it was started in.
+
+    With `start_after` it begins behind that key, in the order of the scan.
+    """
 
     def __init__(
-        self, group: asyncio.TaskGroup, source: Store, target: Store, *, order: Order, sort_entries: int
+        self,
+        group: asyncio.TaskGroup,
+        source: Store,
+        target: Store,
+        *,
+        order: Order,
+        sort_entries: int,
+        start_after: str = "",
     ) -> None:
         self._merge = Merge(order.collation)
         self._queues: list[_Queue] = []
         self._listers: list[asyncio.Task[None]] = []
         for store, sort in zip((source, target), order.sort, strict=True):
-            pages = list_pages(store)
+            skips = bool(start_after) and store.capabilities.start_after and not sort
+            pages = list_pages(store, start_after if skips else "")
+            if start_after and not skips:
+                pages = _drop_until(pages, order.collation, start_after)
             queue: _Queue = asyncio.Queue(_PAGES_AHEAD)
             self._queues.append(queue)
             feeding = _feed(sorted_pages(pages, sort_entries) if sort else pages, queue)
@@ -74,6 +87,13 @@ class Scan:
         """End the listers, whether they are done or not."""
         for lister in self._listers:
             lister.cancel()
+
+
+async def _drop_until(pages: AsyncIterator[Page], collation: Collation, start_after: str) -> AsyncIterator[Page]:
+    """The pages without what comes up to `start_after`, for a store that cannot begin there itself."""
+    limit = collation(start_after)
+    async for page in pages:
+        yield Page([info for info in page.entries if collation(info.key) > limit], page.final)
 
 
 async def _feed(pages: AsyncIterator[Page], queue: _Queue) -> None:
