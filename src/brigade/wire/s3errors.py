@@ -54,7 +54,9 @@ BY_CODE: dict[str, Meaning] = {
     "AllAccessDisabled": _DENIED,
     "AccountProblem": Meaning(AccessDenied, "the account has a problem", "ask the provider"),
     "InvalidAccessKeyId": Meaning(AccessDenied, "the server does not know this access key", _KEYS),
-    "SignatureDoesNotMatch": Meaning(AccessDenied, "the server finds another signature: the secret key is wrong", _KEYS),
+    "SignatureDoesNotMatch": Meaning(
+        AccessDenied, "the server finds another signature: the secret key is wrong", _KEYS
+    ),
     "AuthorizationHeaderMalformed": Meaning(AccessDenied, "the server refuses the signature", "check the region"),
     "InvalidSecurity": _DENIED,
     "MissingSecurityHeader": _DENIED,

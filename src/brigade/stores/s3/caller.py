@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from typing import NamedTuple
 
 from brigade import __version__
@@ -26,11 +27,16 @@ _USER_AGENT = ("user-agent", f"brigade/{__version__}")
 
 
 class Answer(NamedTuple):
-    """A whole answer that was no refusal."""
+    """A whole answer."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def payload_hash_of(body: bytes | None) -> str:
+    """The hash that is signed for a small body."""
+    return sha256(body).hexdigest() if body else EMPTY_SHA256
 
 
 class Place(NamedTuple):
@@ -98,6 +104,24 @@ class Caller:
         all_headers.append(_USER_AGENT)
         return self.client.send(method, f"{path}?{query}" if query else path, all_headers, body)
 
+    async def ask(
+        self,
+        operation: str,
+        method: str,
+        key: str | None,
+        query: str = "",
+        headers: Headers = NO_HEADERS,
+        body: bytes | Body | None = None,
+        payload_hash: str = EMPTY_SHA256,
+    ) -> Answer:
+        """One request and its whole answer, a refusal too."""
+        try:
+            exchange = await self.send(operation, method, key, query, headers, body, payload_hash)
+            async with exchange as response:
+                return Answer(response.status, response.headers, await response.read())
+        except StoreError as error:
+            raise self.placed(error, operation, key) from error.__cause__
+
     async def call(
         self,
         operation: str,
@@ -109,16 +133,10 @@ class Caller:
         payload_hash: str = EMPTY_SHA256,
     ) -> Answer:
         """One request and its whole answer. Raises the error that a status of 300 and more stands for."""
-        try:
-            exchange = await self.send(operation, method, key, query, headers, body, payload_hash)
-            async with exchange as response:
-                data = await response.read()
-                status, answered = response.status, response.headers
-        except StoreError as error:
-            raise self.placed(error, operation, key) from error.__cause__
-        if status >= 300:
-            raise self.refusal(operation, key, status, answered, data)
-        return Answer(status, answered, data)
+        answer = await self.ask(operation, method, key, query, headers, body, payload_hash)
+        if answer.status >= 300:
+            raise self.refusal(operation, key, *answer)
+        return answer
 
     def placed(self, error: StoreError, operation: str, key: str | None) -> StoreError:
         """The same error, saying where it happened."""
@@ -162,4 +180,6 @@ class Caller:
         if not server_ns:
             return ""
         seconds = round((self._clock.now_ns() - server_ns) / SECOND_NS)
-        return f"this machine's clock is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} the server's: set it"
+        return (
+            f"this machine's clock is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} the server's: set it"
+        )

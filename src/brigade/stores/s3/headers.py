@@ -118,14 +118,16 @@ def customer_key(settings: S3Settings, *, copy_source: bool = False) -> HeaderLi
     ]
 
 
-def info_from(key: str, headers: Mapping[str, str], size_bytes: int, *, encoded_metadata: bool, tells_tag_count: bool) -> ObjectInfo:
+def info_from(
+    key: str, headers: Mapping[str, str], size_bytes: int, *, encoded_metadata: bool, no_count_means_none: bool
+) -> ObjectInfo:
     """The object that the headers of HEAD or GET describe."""
     get = headers.get
     metadata = {name[11:]: value for name, value in headers.items() if name.startswith(META)}
     if metadata:
         metadata = {name: _decoded_value(value, encoded_metadata) for name, value in metadata.items()}
     count_text = get("x-amz-tagging-count")
-    tag_count = int(count_text) if count_text else (0 if tells_tag_count else None)
+    tag_count = int(count_text) if count_text else (0 if no_count_means_none else None)
     content_type = get("content-type")
     attributes = Attributes(
         None if content_type == NO_CONTENT_TYPE else content_type,
@@ -203,3 +205,8 @@ def _decoded_value(value: str, encoded: bool) -> str:
         except (LookupError, ValueError, binascii.Error):
             return value
     return value
+
+
+def base64_of(hexadecimal: str) -> str:
+    """A digest in hex, as headers want it."""
+    return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
