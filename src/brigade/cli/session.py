@@ -1,0 +1,47 @@
+"""What every verb that meets a store needs: the wiring from its options, and an event loop that stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from brigade.clock import SystemClock
+
+if TYPE_CHECKING:
+    from brigade.wiring.wiring import Wiring
+
+T = TypeVar("T")
+
+
+def load_wiring(config: Path | None, state: str | None = None, *, needs_config: bool = False) -> Wiring:
+    """The wiring for the options given. Raises `ConfigError`."""
+    from brigade.config.load import find_config, load_config
+    from brigade.errors import ConfigError
+    from brigade.wiring.wiring import Wiring
+
+    here = Path.cwd()
+    file = find_config(config, os.environ, here)
+    if file is None and needs_config:
+        raise ConfigError("there is no configuration here", hint="`brigade config init` writes one, or use --config")
+    loaded = load_config(file, os.environ) if file else None
+    return Wiring(SystemClock(), os.environ, here, loaded, state)
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run to the end on uvloop. SIGINT and SIGTERM stop it cleanly: what is under way is cancelled and noted."""
+    import uvloop
+
+    async def with_signals() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work()
+
+    try:
+        return uvloop.run(with_signals())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,67 @@
+"""Use case: make a target right, once, with the run on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import Enum
+
+from brigade.clock import Clock
+from brigade.control.fidelity import losses
+from brigade.control.work import Opened, Work, opened
+from brigade.engine.job import Job
+from brigade.engine.lease import begin_run, interrupted_before, leased_run, restore
+from brigade.engine.ledger import Ledger
+from brigade.engine.progress import Progress
+from brigade.engine.reconcile import reconcile
+from brigade.engine.report import Observer, RunResult
+from brigade.replications import Policy
+from brigade.state.state import State
+
+
+async def sync(
+    work: Work, *, state: State, clock: Clock, observer: Observer, tell: Callable[[str], None], dry_run: bool = False
+) -> RunResult:
+    """Reconcile the target with the source. `tell` hears what the pair of stores cannot carry, up front.
+
+    Goes on behind the last checkpoint where an earlier run was cut off. Raises `Refused` while another run of
+    this replication lives, and what the stores and the state raise when they cannot be used at all.
+    """
+    async with opened(work, read_only=dry_run) as stores:
+        if lost := losses(stores.source.capabilities, stores.target.capabilities, acl=work.policy.acl):
+            tell(f"{stores.target.name} cannot hold what {stores.source.name} has: {', '.join(lost)}")
+        replication_id = await state.replications.ensure(work.name, work.identity)
+        ledger = Ledger(state, replication_id, read_only=dry_run)
+        result = RunResult(dry_run=dry_run)
+        if dry_run:
+            return await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
+        run = await begin_run(state, replication_id, policy_as_json(work.policy))
+        cut_off = await interrupted_before(state, run)
+        progress = restore(cut_off, result) if cut_off else Progress()
+        job = _job(work, stores, ledger, clock, observer, progress, dry_run=False)
+        return await leased_run(state, run, clock, progress, result, lambda: reconcile(job, result))
+
+
+def _job(
+    work: Work, stores: Opened, ledger: Ledger, clock: Clock, observer: Observer, progress: Progress, *, dry_run: bool
+) -> Job:
+    return Job(
+        source=stores.source,
+        target=stores.target,
+        policy=work.policy,
+        clock=clock,
+        observer=observer,
+        ledger=ledger,
+        limits=work.limits,
+        dry_run=dry_run,
+        progress=progress,
+    )
+
+
+def policy_as_json(policy: Policy) -> dict[str, object]:
+    """The policy as plain values, for the record of a run."""
+    values = asdict(policy)
+    values["max_delete"] = str(policy.max_delete)
+    values["filters"] = [f"{'include' if rule.include else 'exclude'} {rule.pattern}" for rule in policy.filters]
+    values["storage_class_map"] = dict(policy.storage_class_map)
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}

@@ -1,0 +1,78 @@
+"""One replication, made ready: two stores, a policy, limits. What wiring builds and every use case takes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from brigade.decide.overlap import refuse_pair
+from brigade.engine.job import Limits
+from brigade.errors import BucketMissing, UsageError
+from brigade.replications import Policy
+from brigade.stores.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A replication whose stores are not open yet.
+
+    `source_place` and `target_place` are the identities with links resolved: what overlap is judged by.
+    `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
+    store that a plan is made against where the target is still to be made.
+    """
+
+    name: str
+    source: Store
+    target: Store
+    source_place: str
+    target_place: str
+    policy: Policy = field(default_factory=Policy)
+    limits: Limits = field(default_factory=Limits)
+    make_target: bool = False
+    stand_in: Store | None = None
+
+    @property
+    def identity(self) -> str:
+        """The same text for the same replication, whatever it is called."""
+        return f"{self.source.identity} → {self.target.identity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The two stores of a replication, open."""
+
+    source: Store
+    target: Store
+
+
+@asynccontextmanager
+async def opened(work: Work, *, read_only: bool) -> AsyncIterator[Opened]:
+    """Both stores, open and fit for each other; closed in the end.
+
+    Raises `UsageError` where they overlap, and what the stores raise where one cannot be reached.
+    """
+    if reason := refuse_pair(work.source_place, work.target_place):
+        raise UsageError(f"{work.source.name} → {work.target.name}: {reason}")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(work.source.close)
+        await work.source.open()
+        stack.push_async_callback(work.target.close)
+        target = await _open_target(work, read_only=read_only)
+        yield Opened(work.source, target)
+
+
+async def _open_target(work: Work, *, read_only: bool) -> Store:
+    try:
+        await work.target.open()
+    except BucketMissing as error:
+        if not work.make_target:
+            error.hint = error.hint or "make the bucket first: Brigade never makes one by itself"
+            raise
+        if read_only:
+            assert work.stand_in is not None
+            await work.stand_in.open()
+            return work.stand_in
+        await work.target.create_bucket()
+        await work.target.open()
+    return work.target

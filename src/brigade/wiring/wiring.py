@@ -1,0 +1,166 @@
+"""From what a user gave to what a use case takes: stores with their layers, works, the state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brigade.clock import Clock
+from brigade.control.work import Work
+from brigade.engine.job import Limits
+from brigade.errors import UsageError
+from brigade.locations import Place, PlaceKind, parse_location
+from brigade.replications import Policy
+from brigade.stores.base import Store
+from brigade.stores.layers.compose import compose
+from brigade.stores.layers.limit import LimitedStore
+from brigade.stores.layers.shared_limits import SharedLimits
+from brigade.telemetry import Telemetry
+from brigade.wiring.state import state_url
+from brigade.wiring.stores import empty_store, file_store, memory_store, s3_settings, s3_store, s3_url_settings
+
+if TYPE_CHECKING:
+    from brigade.config.load import Loaded
+    from brigade.config.stores import FileSection, MemorySection, S3Section
+    from brigade.state.state import State
+
+    Section = S3Section | FileSection | MemorySection
+
+DEFAULT_TRANSFERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a replication runs, besides its policy."""
+
+    transfers: int | None = None
+    bandwidth: int | None = None
+
+
+@dataclass(slots=True)
+class Wiring:
+    """Builds everything that one command needs. Stores of one endpoint share their limits."""
+
+    clock: Clock
+    environment: Mapping[str, str]
+    directory: Path
+    loaded: Loaded | None = None
+    state_option: str | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    _limits: dict[str, SharedLimits] = field(default_factory=dict)
+
+    def place(self, text: str, *, directory: Path | None = None) -> Place:
+        """What a location names; a relative path starts at `directory`. Raises `UsageError`."""
+        names = self.loaded.config.stores if self.loaded else ()
+        return parse_location(text, names, directory=directory or self.directory)
+
+    def work(
+        self, source: Place, target: Place, policy: Policy, options: Options | None = None, *, name: str = ""
+    ) -> Work:
+        """A replication between two places, ready for a use case."""
+        options = options or Options()
+        transfers = options.transfers or DEFAULT_TRANSFERS
+        source_store = self.store(source, transfers=transfers, read_only=True)
+        target_store = self.store(target, transfers=transfers)
+        if options.bandwidth is not None:
+            rate = SharedLimits(clock=self.clock, concurrency=transfers * 4, bytes_per_second=options.bandwidth)
+            target_store = LimitedStore(target_store, rate)
+        is_directory = self.is_directory(target)
+        return Work(
+            name=name or f"{source_store.name} → {target_store.name}",
+            source=source_store,
+            target=target_store,
+            source_place=self.resolved(source, source_store),
+            target_place=self.resolved(target, target_store),
+            policy=policy,
+            limits=replace(Limits(), transfers=transfers),
+            make_target=is_directory,
+            stand_in=empty_store(target_store.name, self.clock) if is_directory else None,
+        )
+
+    def store(self, place: Place, *, transfers: int = DEFAULT_TRANSFERS, read_only: bool = False) -> Store:
+        """The store of a place with its layers. Raises `UsageError` or `ConfigError`; asks no server."""
+        section = self._section(place)
+        bare, endpoint = self._bare(place, section)
+        location = place.in_directory() if self.is_directory(place) else place.in_bucket()
+        prefix = "" if place.kind is PlaceKind.PATH else location.prefix
+        limits = self._limits.get(endpoint)
+        if limits is None:
+            limits = self._limits[endpoint] = SharedLimits(
+                clock=self.clock,
+                concurrency=section.concurrency if section and section.concurrency else max(transfers, 64),
+                requests_per_second=section.requests_per_second if section else None,
+                bytes_per_second=section.bandwidth if section else None,
+            )
+        return compose(
+            bare, clock=self.clock, telemetry=self.telemetry, limits=limits, prefix=prefix, read_only=read_only
+        )
+
+    def is_directory(self, place: Place) -> bool:
+        """True for a place in a file system."""
+        section = self._section(place)
+        return place.kind is PlaceKind.PATH or (section is not None and section.type == "file")
+
+    def resolved(self, place: Place, store: Store) -> str:
+        """The identity of a place, links followed: what overlap is judged by."""
+        return "file://" + os.path.realpath(self._path(place)) if self.is_directory(place) else store.identity
+
+    @asynccontextmanager
+    async def opened_state(self) -> AsyncIterator[State]:
+        """The state, open while the block runs."""
+        from brigade.state.state import State
+
+        configured = self.loaded.config.state if self.loaded else None
+        config = self.loaded.file if self.loaded else None
+        url = state_url(self.state_option, self.environment, configured, directory=self.directory, config=config)
+        state = await State.open(url, clock=self.clock)
+        try:
+            yield state
+        finally:
+            await state.close()
+
+    def _section(self, place: Place) -> Section | None:
+        return self.loaded.config.stores[place.store] if self.loaded and place.kind is PlaceKind.STORE else None
+
+    def _path(self, place: Place) -> str:
+        """The directory that a place in a file system means."""
+        section = self._section(place)
+        if section is None or section.type != "file":
+            return place.rest
+        return f"{self._root(section)}/{place.in_directory().prefix}"
+
+    def _root(self, section: FileSection) -> str:
+        base = self.loaded.directory if self.loaded else self.directory
+        return str(base / Path(section.root).expanduser())
+
+    def _bare(self, place: Place, section: Section | None) -> tuple[Store, str]:
+        """The store without layers, and the endpoint whose limits it shares."""
+        if place.kind is PlaceKind.PATH:
+            self._refuse_file(place)
+            return file_store(place.text, place.rest, None, self.clock), f"file:{place.rest}"
+        if place.kind is PlaceKind.S3_URL:
+            settings = s3_url_settings(place.in_bucket().bucket, self.environment)
+            return s3_store(settings, self.clock), f"s3:{settings.endpoint}"
+        assert section is not None
+        assert self.loaded is not None
+        endpoint = f"store:{place.store}"
+        if section.type == "file":
+            return file_store(place.store, self._root(section), section, self.clock), endpoint
+        bucket = place.in_bucket().bucket
+        if section.type == "memory":
+            return memory_store(place.store, bucket, self.clock), endpoint
+        base = self.loaded.directory
+        settings = s3_settings(place.store, bucket, section, directory=base, environment=self.environment)
+        return s3_store(settings, self.clock), endpoint
+
+    def _refuse_file(self, place: Place) -> None:
+        path = Path(place.rest)
+        if path.is_file():
+            raise UsageError(
+                f"{place.text} is a file, a location is a directory",
+                hint=f"give {path.parent} and --include {path.name!r}",
+            )
