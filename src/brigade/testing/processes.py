@@ -62,11 +62,17 @@ class Helper:
     """
 
     def __init__(
-        self, command: Sequence[str], *, directory: Path, log: Path, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
     ) -> None:
         self.log = log
-        self._clock = SystemClock()
         self.command = command[0]
+        self._clock = SystemClock()
         libc = ctypes.CDLL(None) if sys.platform == "linux" else None
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -76,6 +82,8 @@ class Helper:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(env or {})},
+                user=user,
+                extra_groups=[] if user else None,
                 start_new_session=True,
                 # Between fork and exec runs nothing but two system calls, so threads do no harm.
                 preexec_fn=_die_with_parent(os.getpid(), libc) if libc else None,  # noqa: PLW1509
