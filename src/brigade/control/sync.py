@@ -14,7 +14,8 @@ from brigade.engine.lease import begin_run, interrupted_before, leased_run, rest
 from brigade.engine.ledger import Ledger
 from brigade.engine.progress import Progress
 from brigade.engine.reconcile import reconcile
-from brigade.engine.report import Observer, RunResult
+from brigade.engine.report import ActionKind, Observer, Outcome, RunResult
+from brigade.objects import Proof
 from brigade.replications import Policy
 from brigade.state.state import State
 
@@ -34,12 +35,17 @@ async def sync(
         ledger = Ledger(state, replication_id, read_only=dry_run)
         result = RunResult(dry_run=dry_run)
         if dry_run:
-            return await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
+            await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
+            return _with_left_out(work, result, observer)
         run = await begin_run(state, replication_id, policy_as_json(work.policy))
         cut_off = await interrupted_before(state, run)
         progress = restore(cut_off, result) if cut_off else Progress()
         job = _job(work, stores, ledger, clock, observer, progress, dry_run=False)
-        return await leased_run(state, run, clock, progress, result, lambda: reconcile(job, result))
+
+        async def make_right() -> RunResult:
+            return _with_left_out(work, await reconcile(job, result), observer)
+
+        return await leased_run(state, run, clock, progress, result, make_right)
 
 
 def _job(
@@ -56,6 +62,16 @@ def _job(
         dry_run=dry_run,
         progress=progress,
     )
+
+
+def _with_left_out(work: Work, result: RunResult, observer: Observer) -> RunResult:
+    """Count what the source's listing left out, and tell the first of it: nothing is passed over in silence."""
+    if work.left_out is not None:
+        result.counts.skipped += work.left_out.total
+        result.counts.considered += work.left_out.total
+        for key, reason in work.left_out:
+            observer.outcome(Outcome(key, ActionKind.SKIP, reason, Proof.NONE, 0))
+    return result
 
 
 def policy_as_json(policy: Policy) -> dict[str, object]:

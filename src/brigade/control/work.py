@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from brigade.decide.overlap import refuse_pair
 from brigade.engine.job import Limits
@@ -13,13 +14,24 @@ from brigade.replications import Policy
 from brigade.stores.base import Store
 
 
+class LeftOut(Protocol):
+    """What a source's listing leaves out and why: links, sockets. Iterating gives the first of them by key."""
+
+    @property
+    def total(self) -> int: ...
+    @property
+    def reasons(self) -> Mapping[str, int]: ...
+    def __iter__(self) -> Iterator[tuple[str, str]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """A replication whose stores are not open yet.
 
     `source_place` and `target_place` are the identities with links resolved: what overlap is judged by.
     `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
-    store that a plan is made against where the target is still to be made.
+    store that a plan is made against where the target is still to be made. `left_out` fills while a source that
+    is a directory is listed.
     """
 
     name: str
@@ -31,6 +43,7 @@ class Work:
     limits: Limits = field(default_factory=Limits)
     make_target: bool = False
     stand_in: Store | None = None
+    left_out: LeftOut | None = None
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brigade.clock import Clock
+from brigade.control.work import LeftOut
 from brigade.errors import ConfigError
 from brigade.stores.base import Store
 from brigade.wiring.aws import aws_endpoint, environment_keys
@@ -102,6 +103,13 @@ def file_store(name: str, root: str, section: FileSection | None, clock: Clock) 
         one_file_system=section.one_file_system,
     )
     return FileStore(name, settings, clock=clock)
+
+
+def left_out_of(store: Store) -> LeftOut | None:
+    """What the listings of a directory leave out; other stores list all they hold."""
+    from brigade.stores.file.store import FileStore
+
+    return store.skipped if isinstance(store, FileStore) else None
 
 
 def memory_store(name: str, bucket: str, clock: Clock) -> Store:

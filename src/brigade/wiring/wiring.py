@@ -21,7 +21,15 @@ from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.layers.shared_limits import SharedLimits
 from brigade.telemetry import Telemetry
 from brigade.wiring.state import state_url
-from brigade.wiring.stores import empty_store, file_store, memory_store, s3_settings, s3_store, s3_url_settings
+from brigade.wiring.stores import (
+    empty_store,
+    file_store,
+    left_out_of,
+    memory_store,
+    s3_settings,
+    s3_store,
+    s3_url_settings,
+)
 
 if TYPE_CHECKING:
     from brigade.config.load import Loaded
@@ -64,8 +72,8 @@ class Wiring:
         """A replication between two places, ready for a use case."""
         options = options or Options()
         transfers = options.transfers or DEFAULT_TRANSFERS
-        source_store = self.store(source, transfers=transfers, read_only=True)
-        target_store = self.store(target, transfers=transfers)
+        source_store, source_bare = self._stack(source, transfers=transfers, read_only=True)
+        target_store, _ = self._stack(target, transfers=transfers, read_only=False)
         if options.bandwidth is not None:
             rate = SharedLimits(clock=self.clock, concurrency=transfers * 4, bytes_per_second=options.bandwidth)
             target_store = LimitedStore(target_store, rate)
@@ -80,10 +88,15 @@ class Wiring:
             limits=replace(Limits(), transfers=transfers),
             make_target=is_directory,
             stand_in=empty_store(target_store.name, self.clock) if is_directory else None,
+            left_out=left_out_of(source_bare),
         )
 
     def store(self, place: Place, *, transfers: int = DEFAULT_TRANSFERS, read_only: bool = False) -> Store:
         """The store of a place with its layers. Raises `UsageError` or `ConfigError`; asks no server."""
+        return self._stack(place, transfers=transfers, read_only=read_only)[0]
+
+    def _stack(self, place: Place, *, transfers: int, read_only: bool) -> tuple[Store, Store]:
+        """The store with its layers, and the bare one inside."""
         section = self._section(place)
         bare, endpoint = self._bare(place, section)
         location = place.in_directory() if self.is_directory(place) else place.in_bucket()
@@ -96,9 +109,10 @@ class Wiring:
                 requests_per_second=section.requests_per_second if section else None,
                 bytes_per_second=section.bandwidth if section else None,
             )
-        return compose(
+        composed = compose(
             bare, clock=self.clock, telemetry=self.telemetry, limits=limits, prefix=prefix, read_only=read_only
         )
+        return composed, bare
 
     def is_directory(self, place: Place) -> bool:
         """True for a place in a file system."""
