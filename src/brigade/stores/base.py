@@ -57,7 +57,8 @@ class Capabilities:
     parts' MD5s and `-N`. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
     `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
     beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
-    `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
+    `multipart_tags`: `create_multipart` takes tags; a store without it leaves them out, and whoever wants them
+    calls `write_tags` after completing. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
     """
 
     listing_order: ListingOrder = ListingOrder.BYTES
@@ -76,6 +77,7 @@ class Capabilities:
     metadata: bool = True
     empty_metadata_values: bool = True
     tags: bool = False
+    multipart_tags: bool = True
     listing_tells_tags: bool = False
     storage_classes: bool = False
     acl: bool = False

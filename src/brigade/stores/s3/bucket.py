@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from brigade.clock import Clock
-from brigade.errors import InvalidKey, PreconditionFailed, Rejected, StoreError, Unavailable, Unsupported
-from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo
+from brigade.errors import InvalidKey, NotFound, PreconditionFailed, Rejected, StoreError, Unavailable, Unsupported
+from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, BytesBody, Capabilities, Condition
 from brigade.stores.s3.caller import Answer, Caller
 from brigade.stores.s3.checked import checked_body
@@ -20,6 +20,8 @@ from brigade.wire.sigv4 import UNSIGNED_PAYLOAD
 
 # Longer keys are refused here, in one place, before anything is sent.
 _SURELY_SHORT_CHARACTERS = 256
+# SeaweedFS answers HEAD for each implied directory; a real object never has an upload of no parts.
+_DIRECTORY_ETAG = "d41d8cd98f00b204e9800998ecf8427e-0"
 
 
 class Bucket:
@@ -65,8 +67,8 @@ class Bucket:
             raise Unavailable("the store is not open", store=self.name, hint="open() comes first")
         return self._caller
 
-    def _checked_key(self, key: str, operation: str) -> str:
-        """The key, if this server can hold it."""
+    def _check_key(self, key: str, operation: str) -> None:
+        """Refuse a key that this server cannot hold."""
         reason = ""
         if not key:
             reason = "a key cannot be empty"
@@ -79,16 +81,28 @@ class Bucket:
             reason = _path_trouble(key)
         if reason:
             raise InvalidKey(reason, store=self.name, operation=operation, key=key)
-        return key
 
-    def _info(self, key: str, headers: Mapping[str, str], size_bytes: int) -> ObjectInfo:
-        return info_from(
+    def _check_content(self, key: str, size_bytes: int, attributes: Attributes, operation: str) -> None:
+        """Refuse what would be lost, where the server keeps a key with a slash at its end as a directory."""
+        if not self._traits.path_keys or key[-1] != "/":
+            return
+        kept = Attributes(content_type=attributes.content_type, storage_class=attributes.storage_class)
+        if size_bytes or attributes.with_tags(attributes.tags or None) != kept:
+            reason = "the server keeps a key with a slash at its end as a directory, without content, metadata or tags"
+            raise InvalidKey(reason, store=self.name, operation=operation, key=key)
+
+    def _info(self, operation: str, key: str, headers: Mapping[str, str], size_bytes: int) -> ObjectInfo:
+        info = info_from(
             key,
             headers,
             size_bytes,
             encoded_metadata=self._traits.encoded_metadata,
             no_count_means_none=self._sees_tags,
         )
+        if self._traits.path_keys and info.etag == _DIRECTORY_ETAG:
+            # A directory that is there only because of the objects in it.
+            raise NotFound("there is no such object, only a prefix", store=self.name, operation=operation, key=key)
+        return info
 
     @contextmanager
     def _reading(self, operation: str, key: str | None) -> Iterator[None]:

@@ -38,26 +38,33 @@ class CopyCalls(MultipartCalls, PartCalls, TagCalls):
         The source is looked at first. That gives its size, fixes the version that is copied, and checks the
         condition for servers that would ignore it.
         """
-        self._checked_key(target_key, "copy")
+        self._check_key(target_key, "copy")
         source = await self.head(source_key)
         if condition.if_match not in (None, "*", source.etag):
             raise self._changed("copy", source_key, f"the object has the ETag {source.etag} by now")
         if source.size_bytes > self._capabilities.max_copy_bytes:
             return await self._copy_in_parts(source, target_key, await self._all_attributes(source, attributes))
-        headers = self._from(source)
-        if attributes is not None:
-            headers.append(("x-amz-metadata-directive", "REPLACE"))
-            headers += self._attribute_headers(attributes, "copy", target_key)
-            if attributes.tags is not None and self._capabilities.tags:
-                headers.append(("x-amz-tagging-directive", "REPLACE"))
-        elif source.storage_class is not None:
-            headers.append(("x-amz-storage-class", source.storage_class))
-        headers += write_encryption(self.settings)
-        answer = await self.caller.call("copy", "PUT", target_key, "", headers)
+        answer = await self.caller.call(
+            "copy", "PUT", target_key, "", self._copy_headers(source, target_key, attributes)
+        )
         self._not_hidden(answer, "copy", target_key)
         with self._reading("copy", target_key):
             etag = parse_written(answer.body).etag
+        if attributes is not None and attributes.tags is not None and not self._traits.copy_tags:
+            await self.write_tags(target_key, attributes.tags)
         return ObjectInfo(target_key, source.size_bytes, etag, 0, version_id=answer.headers.get("x-amz-version-id"))
+
+    def _copy_headers(self, source: ObjectInfo, target_key: str, attributes: Attributes | None) -> HeaderList:
+        headers = self._from(source) + write_encryption(self.settings)
+        if attributes is None:
+            # Without the word the copy would fall back to the standard class.
+            kept = source.storage_class
+            return headers + ([("x-amz-storage-class", kept)] if kept is not None else [])
+        headers.append(("x-amz-metadata-directive", "REPLACE"))
+        if attributes.tags is not None and self._traits.copy_tags:
+            headers.append(("x-amz-tagging-directive", "REPLACE"))
+            return headers + self._attribute_headers(attributes, "copy", target_key)
+        return headers + self._attribute_headers(attributes.with_tags(None), "copy", target_key)
 
     def _from(self, source: ObjectInfo) -> HeaderList:
         place = f"/{encode_value(self.settings.bucket)}/{encode_key(source.key)}"
@@ -84,10 +91,13 @@ class CopyCalls(MultipartCalls, PartCalls, TagCalls):
         upload_id = await self.create_multipart(target_key, attributes=attributes)
         try:
             parts = await self._copy_parts(source, target_key, upload_id, sizes)
-            return await self.complete_multipart(target_key, upload_id, parts)
+            info = await self.complete_multipart(target_key, upload_id, parts)
         except BaseException:
             await asyncio.shield(self.abort_multipart(target_key, upload_id))
             raise
+        if attributes.tags and not self._capabilities.multipart_tags:
+            await self.write_tags(target_key, attributes.tags)
+        return info
 
     async def _copy_parts(
         self, source: ObjectInfo, target_key: str, upload_id: str, sizes: Sequence[int]

@@ -137,7 +137,7 @@ def info_from(
         get("cache-control"),
         get("expires"),
         metadata,
-        {} if tag_count == 0 else None,
+        None,
         get("x-amz-storage-class"),
         _lock(headers),
     )

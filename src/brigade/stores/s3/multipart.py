@@ -27,8 +27,10 @@ class MultipartCalls(ObjectCalls):
 
     async def create_multipart(self, key: str, *, attributes: Attributes) -> str:
         """Begin an upload; the answer is its id."""
-        self._checked_key(key, "create_multipart")
-        headers = self._attribute_headers(attributes, "create_multipart", key) + write_encryption(self.settings)
+        self._check_key(key, "create_multipart")
+        self._check_content(key, 1, attributes, "create_multipart")
+        sent = attributes if self._capabilities.multipart_tags else attributes.with_tags(None)
+        headers = self._attribute_headers(sent, "create_multipart", key) + write_encryption(self.settings)
         answer = await self.caller.call("create_multipart", "POST", key, "uploads=", headers)
         with self._reading("create_multipart", key):
             return parse_upload_id(answer.body)

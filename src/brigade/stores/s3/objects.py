@@ -24,7 +24,7 @@ class ObjectCalls(Bucket):
         if self._traits.checksums:
             headers.append(("x-amz-checksum-mode", "ENABLED"))
         answer = await self.caller.call("head", "HEAD", key, _version(version_id), headers)
-        return self._info(key, answer.headers, int(answer.headers.get("content-length", "0")))
+        return self._info("head", key, answer.headers, int(answer.headers.get("content-length", "0")))
 
     def get(
         self,
@@ -53,7 +53,7 @@ class ObjectCalls(Bucket):
     def accepted(self, wanted: Wanted, response: HttpResponse) -> ObjectInfo:
         """What an answer to `get` describes, if it is what was asked for."""
         size_bytes = promised_bytes(response.headers, self.name, wanted.key)
-        info = self._info(wanted.key, response.headers, size_bytes)
+        info = self._info("get", wanted.key, response.headers, size_bytes)
         expected = wanted.condition.if_match
         if expected not in (None, "*", info.etag):
             raise self._changed("get", wanted.key, f"the object has the ETag {info.etag} and not {expected}")
@@ -74,7 +74,8 @@ class ObjectCalls(Bucket):
         expect: Checksum | None = None,
     ) -> ObjectInfo:
         """Write the object whole."""
-        self._checked_key(key, "put")
+        self._check_key(key, "put")
+        self._check_content(key, body.size_bytes, attributes, "put")
         content, headers, payload_hash = self._content(body, expect, "put", key)
         headers += self._attribute_headers(attributes, "put", key)
         headers += self._write_condition(condition, "put", key)

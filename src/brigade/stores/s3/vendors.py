@@ -15,11 +15,11 @@ from brigade.wire.sigv4 import ASCII_BLANKS, SPACES_ONLY, UNICODE_BLANKS
 class Traits:
     """One vendor's dialect.
 
-    `blanks`: what its signature check collapses in header values. `encoded_metadata`: values that are not ASCII
-    travel as RFC 2047 words. `tells_tag_count`: HEAD and GET name the number of tags, and an object without the header has
-    none. `quoted_write_match`: If-Match on PUT is quoted, as the standard says. `conditional_complete` and
-    `conditional_copy`: the condition is checked there too. `path_keys`: keys are paths of a file system
-    inside and some cannot be held. `checksums`: HEAD tells checksums when asked.
+    `blanks`: what its signature check collapses in header values. `encoded_metadata`: values that are not
+    ASCII travel as RFC 2047 words. `tells_tag_count`: HEAD and GET name the number of tags, and say nothing for none.
+    `quoted_write_match`: If-Match on PUT is quoted, as the standard has it. `conditional_complete`:
+    CompleteMultipartUpload looks at conditions. `copy_tags`: CopyObject replaces tags. `path_keys`: keys are
+    paths of a file system inside, and some cannot be held. `checksums`: HEAD tells checksums when asked.
     """
 
     capabilities: Capabilities
@@ -28,7 +28,7 @@ class Traits:
     tells_tag_count: bool = False
     quoted_write_match: bool = True
     conditional_complete: bool = True
-    conditional_copy: bool = True
+    copy_tags: bool = True
     path_keys: bool = False
     checksums: bool = False
 
@@ -51,6 +51,7 @@ TRAITS: dict[Vendor, Traits] = {
             conditional_writes=True,
             copy_keeps_etag=True,
             tags=True,
+            multipart_tags=False,
             listing_tells_tags=True,
             storage_classes=True,
             acl=True,
@@ -59,8 +60,8 @@ TRAITS: dict[Vendor, Traits] = {
         blanks=SPACES_ONLY,
         tells_tag_count=True,
         quoted_write_match=False,
+        copy_tags=False,
         conditional_complete=False,
-        conditional_copy=False,
     ),
     Vendor.SEAWEEDFS: Traits(
         Capabilities(
@@ -68,6 +69,7 @@ TRAITS: dict[Vendor, Traits] = {
             start_after=False,
             part_reads=True,
             conditional_writes=True,
+            copy_keeps_etag=True,
             empty_metadata_values=False,
             tags=True,
             storage_classes=True,
@@ -86,14 +88,12 @@ TRAITS: dict[Vendor, Traits] = {
         Capabilities(part_reads=True),
         encoded_metadata=True,
         conditional_complete=False,
-        conditional_copy=False,
     ),
     Vendor.MOTO: Traits(
         Capabilities(verifies_md5=False, tags=True, storage_classes=True, acl=True),
         conditional_complete=False,
-        conditional_copy=False,
     ),
-    Vendor.GENERIC: Traits(_GENERIC, conditional_complete=False, conditional_copy=False),
+    Vendor.GENERIC: Traits(_GENERIC, conditional_complete=False),
 }
 
 _CEPH_REQUEST_ID = re.compile(r"tx[0-9a-f]{18,24}-[0-9a-f]{8,12}-[0-9a-f]+-.+").fullmatch
