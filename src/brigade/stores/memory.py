@@ -6,12 +6,9 @@ drops headers, metadata and storage classes, ignores conditions, and refuses tag
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from brigade.clock import Clock
@@ -42,13 +39,15 @@ from brigade.stores.base import (
     BytesBody,
     Capabilities,
     Condition,
-    ListingOrder,
     ListPage,
 )
+from brigade.stores.conditions import holds
+from brigade.stores.digests import composite_etag, md5_hex, new_digest
+from brigade.stores.keyindex import KeyIndex
+from brigade.stores.memory_objects import MemoryReader, Stored, Upload, carried
 
 E = TypeVar("E", bound=StoreError)
 
-CHUNK_BYTES = 256 * 1024
 
 MEMORY_CAPABILITIES = Capabilities(
     part_reads=True,
@@ -60,58 +59,6 @@ MEMORY_CAPABILITIES = Capabilities(
     min_part_bytes=1,
     modified_resolution_ns=1,
 )
-
-
-def _by_components(key: str) -> str:
-    return key.replace("/", "\0")
-
-
-def _by_reversed_key(key: str) -> str:
-    return key[::-1]
-
-
-# Python compares text by code points, and UTF-8 keeps their order: no key function is needed for byte order.
-_SORT_KEYS: dict[ListingOrder, Callable[[str], str] | None] = {
-    ListingOrder.BYTES: None,
-    ListingOrder.COMPONENTS: _by_components,
-    ListingOrder.NONE: _by_reversed_key,
-}
-
-
-@dataclass(slots=True)
-class _Stored:
-    data: bytes
-    etag: str
-    modified_ns: int
-    attributes: Attributes
-    part_sizes: tuple[int, ...] | None = None
-    checksum: Checksum | None = None
-
-
-@dataclass(slots=True)
-class _Upload:
-    key: str
-    attributes: Attributes
-    initiated_ns: int
-    parts: dict[int, tuple[bytes, str]] = field(default_factory=dict)
-
-
-class MemoryReader:
-    """Holds the bytes as they were when the object was opened."""
-
-    __slots__ = ("_data", "info")
-
-    def __init__(self, info: ObjectInfo, data: bytes) -> None:
-        self.info = info
-        self._data = data
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        data = self._data
-        for first in range(0, len(data), CHUNK_BYTES):
-            yield data[first : first + CHUNK_BYTES]
-
-    async def read(self) -> bytes:
-        return self._data
 
 
 class MemoryStore:
@@ -131,9 +78,9 @@ class MemoryStore:
         self.capabilities = capabilities
         self._clock = clock
         self._exists = exists
-        self._objects: dict[str, _Stored] = {}
-        self._keys: list[str] = []
-        self._uploads: dict[str, _Upload] = {}
+        self._objects: dict[str, Stored] = {}
+        self._keys = KeyIndex(capabilities.listing_order)
+        self._uploads: dict[str, Upload] = {}
         self._serial = 0
 
     async def open(self) -> None:
@@ -156,34 +103,7 @@ class MemoryStore:
         after = cursor if cursor is not None else start_after
         if after and cursor is None and not self.capabilities.start_after:
             raise self._error(Unsupported, "list", None, "this store cannot start a listing after a key")
-        if self.capabilities.listing_order is ListingOrder.BYTES:
-            return self._ordered_page(prefix, after, limit)
-        return self._filtered_page(prefix, after, limit)
-
-    def _ordered_page(self, prefix: str, after: str, limit: int) -> ListPage:
-        keys = self._keys
-        first = bisect_right(keys, after) if after >= prefix and after else bisect_left(keys, prefix)
-        page = keys[first : first + limit]
-        more = first + limit < len(keys) and keys[first + limit].startswith(prefix)
-        if page and not page[-1].startswith(prefix):
-            page = [key for key in page if key.startswith(prefix)]
-            more = False
-        return self._page(page, more)
-
-    def _filtered_page(self, prefix: str, after: str, limit: int) -> ListPage:
-        sort_key = _SORT_KEYS[self.capabilities.listing_order]
-        assert sort_key is not None
-        position = bisect_right(self._keys, sort_key(after), key=sort_key) if after else 0
-        page: list[str] = []
-        for index in range(position, len(self._keys)):
-            key = self._keys[index]
-            if key.startswith(prefix):
-                if len(page) == limit:
-                    return self._page(page, more=True)
-                page.append(key)
-        return self._page(page, more=False)
-
-    def _page(self, keys: list[str], more: bool) -> ListPage:
+        keys, more = self._keys.page(prefix, after, limit)
         objects = self._objects
         entries = []
         for key in keys:
@@ -221,7 +141,7 @@ class MemoryStore:
         data = self._piece(key, stored, byte_range, part)
         yield MemoryReader(self._described(key, stored)._replace(size_bytes=len(data)), data)
 
-    def _piece(self, key: str, stored: _Stored, byte_range: ByteRange | None, part: int | None) -> bytes:
+    def _piece(self, key: str, stored: Stored, byte_range: ByteRange | None, part: int | None) -> bytes:
         data = stored.data
         if part is not None:
             byte_range = self._part_range(key, stored, part)
@@ -232,7 +152,7 @@ class MemoryStore:
             data = data[first : first + length_bytes]
         return data
 
-    def _part_range(self, key: str, stored: _Stored, part: int) -> ByteRange:
+    def _part_range(self, key: str, stored: Stored, part: int) -> ByteRange:
         if not self.capabilities.part_reads:
             raise self._error(Unsupported, "get", key, "this store cannot read single parts")
         sizes = stored.part_sizes or (len(stored.data),)
@@ -288,7 +208,7 @@ class MemoryStore:
             raise self._error(Rejected, "delete", None, f"more than {self.capabilities.delete_batch} keys at once")
         for key in keys:
             if self._objects.pop(key, None) is not None:
-                del self._keys[self._position(key)]
+                self._keys.remove(key)
         return dict.fromkeys(keys)
 
     # Tags and ACL
@@ -321,7 +241,7 @@ class MemoryStore:
         carried = self._carried("create_multipart", key, attributes)
         self._serial += 1
         upload_id = f"upload-{self._serial:06d}"
-        self._uploads[upload_id] = _Upload(key, carried, self._now_ns())
+        self._uploads[upload_id] = Upload(key, carried, self._now_ns())
         return upload_id
 
     async def put_part(
@@ -333,7 +253,7 @@ class MemoryStore:
         if body.size_bytes > self.capabilities.max_part_bytes:
             raise self._error(Rejected, "put_part", key, "the part is too large", "EntityTooLarge")
         data = await self._collect("put_part", key, body, expect)
-        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        etag = md5_hex(data)
         upload.parts[number] = (data, etag)
         return PartInfo(number, len(data), etag)
 
@@ -345,31 +265,16 @@ class MemoryStore:
         self, key: str, upload_id: str, parts: Sequence[PartInfo], *, condition: Condition = ALWAYS
     ) -> ObjectInfo:
         upload = self._upload("complete_multipart", key, upload_id)
-        pieces = self._chosen_pieces(key, upload, parts)
+        pieces, problem = upload.chosen(parts, self.capabilities.min_part_bytes)
+        if problem:
+            raise self._error(Rejected, "complete_multipart", key, problem, "InvalidPart")
         self._check_write("complete_multipart", key, condition)
         data = b"".join(pieces)
-        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-        composite = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        composite = composite_etag([part.etag for part in parts])
         etag = composite if self.capabilities.content_etags else self._etag_of(data)
         info = self._store(key, data, etag, upload.attributes, tuple(map(len, pieces)))
         del self._uploads[upload_id]
         return info
-
-    def _chosen_pieces(self, key: str, upload: _Upload, parts: Sequence[PartInfo]) -> list[bytes]:
-        numbers = [part.number for part in parts]
-        if not parts or numbers != sorted(set(numbers)):
-            raise self._error(Rejected, "complete_multipart", key, "parts must be given once, in order", "InvalidPart")
-        pieces = []
-        for part in parts:
-            data, etag = upload.parts.get(part.number, (b"", ""))
-            if etag != part.etag:
-                raise self._error(
-                    Rejected, "complete_multipart", key, f"part {part.number} is not as uploaded", "InvalidPart"
-                )
-            pieces.append(data)
-        if any(len(piece) < self.capabilities.min_part_bytes for piece in pieces[:-1]):
-            raise self._error(Rejected, "complete_multipart", key, "a part is too small", "EntityTooSmall")
-        return pieces
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         self._require_bucket("abort_multipart")
@@ -398,28 +303,12 @@ class MemoryStore:
         checksum: Checksum | None = None,
     ) -> ObjectInfo:
         if key not in self._objects:
-            keys = self._keys
-            sort_key = _SORT_KEYS[self.capabilities.listing_order]
-            if sort_key is not None:
-                insort(keys, key, key=sort_key)
-            elif not keys or key > keys[-1]:
-                keys.append(key)
-            else:
-                insort(keys, key)
+            self._keys.add(key)
         modified_ns = self._now_ns()
-        self._objects[key] = _Stored(data, etag, modified_ns, attributes, part_sizes, checksum)
+        self._objects[key] = Stored(data, etag, modified_ns, attributes, part_sizes, checksum)
         return ObjectInfo(key, len(data), etag, modified_ns)
 
-    def _position(self, key: str) -> int:
-        sort_key = _SORT_KEYS[self.capabilities.listing_order]
-        if sort_key is None:
-            return bisect_left(self._keys, key)
-        position = bisect_left(self._keys, sort_key(key), key=sort_key)
-        while self._keys[position] != key:
-            position += 1  # Two keys may sort equal by components: `a/b` and `a\0b`.
-        return position
-
-    def _described(self, key: str, stored: _Stored) -> ObjectInfo:
+    def _described(self, key: str, stored: Stored) -> ObjectInfo:
         attributes = stored.attributes
         return ObjectInfo(
             key,
@@ -434,48 +323,25 @@ class MemoryStore:
         )
 
     def _carried(self, operation: str, key: str, attributes: Attributes) -> Attributes:
-        can = self.capabilities
-        for wanted, able, word in (
-            (attributes.tags, can.tags, "tags"),
-            (attributes.acl, can.acl, "ACLs"),
-            (attributes.lock, can.object_lock, "object lock"),
-        ):
-            if wanted:
-                self._require(able, operation, key, word)
-        metadata = {
-            name: value
-            for name, value in attributes.metadata.items()
-            if can.metadata and (value or can.empty_metadata_values)
-        }
-        storage_class = attributes.storage_class if can.storage_classes else None
-        if can.content_headers:
-            return replace(attributes, metadata=metadata, storage_class=storage_class)
-        return Attributes(
-            metadata=metadata,
-            tags=attributes.tags,
-            storage_class=storage_class,
-            lock=attributes.lock,
-            acl=attributes.acl,
-        )
+        kept, lacking = carried(attributes, self.capabilities)
+        self._require(not lacking, operation, key, lacking)
+        return kept
 
     async def _collect(self, operation: str, key: str, body: Body, expect: Checksum | None) -> bytes:
         data = body.data if isinstance(body, BytesBody) else b"".join([chunk async for chunk in body.chunks()])
         if len(data) != body.size_bytes:
             raise self._error(Truncated, operation, key, f"{len(data)} of {body.size_bytes} promised bytes came")
-        if expect is not None and self._digest(operation, key, data, expect.algorithm) != expect.hex:
+        if expect is None:
+            return data
+        digest = new_digest(expect.algorithm)
+        digest.update(data)
+        if digest.hexdigest() != expect.hex:
             raise self._error(Corrupt, operation, key, f"the {expect.algorithm} differs", "BadDigest")
         return data
 
-    def _digest(self, operation: str, key: str, data: bytes, algorithm: ChecksumAlgorithm) -> str:
-        if algorithm is ChecksumAlgorithm.CRC32:
-            return f"{zlib.crc32(data):08x}"
-        if algorithm in (ChecksumAlgorithm.MD5, ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256):
-            return hashlib.new(algorithm.value, data, usedforsecurity=False).hexdigest()
-        raise self._error(Unsupported, operation, key, f"this store cannot compute {algorithm}")
-
     def _etag_of(self, data: bytes) -> str:
         if self.capabilities.content_etags:
-            return hashlib.md5(data, usedforsecurity=False).hexdigest()
+            return md5_hex(data)
         self._serial += 1
         return f"opaque-{self._serial}"
 
@@ -483,7 +349,7 @@ class MemoryStore:
         now_ns = self._clock.now_ns()
         return now_ns - now_ns % self.capabilities.modified_resolution_ns
 
-    def _find(self, operation: str, key: str, version_id: str | None = None) -> _Stored:
+    def _find(self, operation: str, key: str, version_id: str | None = None) -> Stored:
         self._require_bucket(operation)
         if version_id is not None:
             raise self._error(Unsupported, operation, key, "this store keeps no versions")
@@ -492,19 +358,15 @@ class MemoryStore:
             raise self._error(NotFound, operation, key, "there is no such object", "NoSuchKey")
         return stored
 
-    def _upload(self, operation: str, key: str, upload_id: str) -> _Upload:
+    def _upload(self, operation: str, key: str, upload_id: str) -> Upload:
         self._require_bucket(operation)
         upload = self._uploads.get(upload_id)
         if upload is None or upload.key != key:
             raise self._error(NotFound, operation, key, f"there is no upload {upload_id}", "NoSuchUpload")
         return upload
 
-    def _check(self, operation: str, key: str, stored: _Stored, condition: Condition) -> None:
-        if (
-            (condition.if_match is not None and condition.if_match not in (stored.etag, "*"))
-            or (condition.if_none_match is not None and condition.if_none_match in (stored.etag, "*"))
-            or condition.if_unmodified_ns not in (None, stored.modified_ns)
-        ):
+    def _check(self, operation: str, key: str, stored: Stored, condition: Condition) -> None:
+        if not holds(condition, present=True, etag=stored.etag, modified_ns=stored.modified_ns):
             raise self._error(PreconditionFailed, operation, key, "the object is another one", "PreconditionFailed")
 
     def _check_write(self, operation: str, key: str, condition: Condition) -> None:
@@ -513,7 +375,7 @@ class MemoryStore:
         stored = self._objects.get(key)
         if stored is not None:
             self._check(operation, key, stored, condition)
-        elif condition.if_match is not None:
+        elif not holds(condition, present=False, etag=None, modified_ns=0):
             raise self._error(PreconditionFailed, operation, key, "the object is not there", "PreconditionFailed")
 
     def _require_bucket(self, operation: str) -> None:

@@ -24,7 +24,7 @@ from brigade.stores.file.writing import Writer, Written
 
 _FOLDER_MARK = "u-"
 _DESCRIPTION = "upload"
-_UPLOAD_ID = re.compile(r"[0-9a-f]{24}")  # It becomes a path: nothing else may pass.
+_UPLOAD_ID = re.compile(r"[0-9a-f]{12}")  # It becomes a path: nothing else may pass.
 _PART_NAME = re.compile(r"([0-9]{5})\.([0-9a-f]{32})")
 
 
@@ -40,10 +40,8 @@ class Uploads:
 
     def create(self, key: str, attributes: Attributes) -> str:
         """Begin an upload; its description is durable before its id is given out."""
-        self._folder.make_parent()
-        upload_id = f"{self._folder.random_name()}{self._folder.random_name()}"
-        path = self._path(upload_id)
-        os.mkdir(path)
+        path = self._folder.make_folder(_FOLDER_MARK)
+        upload_id = os.path.basename(path).removeprefix(_FOLDER_MARK)
         record = Record(0, self._clock.now_ns(), 0, None, carried(attributes))
         text = json.dumps(key).encode() + b"\n" + encode_record(record)
         # Under another name first: a folder without a whole description is no upload.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from brigade.errors import Corrupt, NotFound, PreconditionFailed, Rejected, SourceChanged
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, is_md5_etag
 from brigade.stores.base import ByteRange, Condition
+from brigade.stores.conditions import holds
 from brigade.stores.digests import md5_hex
 from brigade.stores.file.places import Root
 from brigade.stores.file.records import Record, current_attributes, format_seconds, plain_attributes
@@ -278,13 +279,8 @@ class Reader:
         """Raise `PreconditionFailed` if the condition does not hold for what is there."""
         if condition is None:
             return
-        match, none_match, unmodified_ns = condition
-        etag = info.etag if info is not None else None
-        if (
-            (match is not None and (info is None or match not in ("*", etag)))
-            or (none_match is not None and info is not None and none_match in ("*", etag))
-            or (unmodified_ns is not None and (info is None or info.modified_ns != unmodified_ns))
-        ):
+        etag, modified_ns = (info.etag, info.modified_ns) if info is not None else (None, 0)
+        if not holds(condition, present=info is not None, etag=etag, modified_ns=modified_ns):
             raise PreconditionFailed(
                 "the file is another one by now" if info is not None else "the file is not there",
                 store=self._store,

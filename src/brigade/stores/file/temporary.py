@@ -151,9 +151,18 @@ class TemporaryFolder:
                 os.close(self._held)
                 self._held = None
 
-    def random_name(self) -> str:
-        """A name that is most unlikely to be taken."""
-        return f"{int(self._clock.random() * _NAME_SPACE):012x}"
+    def make_folder(self, mark: str) -> str:
+        """Make a folder under a new name beginning with `mark`; its path."""
+        self.make_parent()
+        number = int(self._clock.random() * _NAME_SPACE)
+        while True:
+            path = f"{self.parent}/{mark}{number:012x}"
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                number += 1  # Chance may repeat itself, and does in tests.
+            else:
+                return path
 
     def make_parent(self) -> None:
         """Make `.brigade-tmp/` itself, never the root."""
@@ -163,15 +172,9 @@ class TemporaryFolder:
             return
 
     def _claim(self) -> None:
-        self.make_parent()
         while self._held is None:
-            path = f"{self.parent}/{_FOLDER_MARK}{self.random_name()}"
-            try:
-                os.mkdir(path)
-            except FileExistsError:
-                continue
-            self._held = _lock_folder(path)
-            self._path = path
+            self._path = self.make_folder(_FOLDER_MARK)
+            self._held = _lock_folder(self._path)
         self._sweep()
 
     def _sweep(self) -> None:
