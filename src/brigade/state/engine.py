@@ -36,6 +36,9 @@ class Place(NamedTuple):
     url: URL
     label: str
 
+    def __repr__(self) -> str:
+        return f"Place({self.label!r})"
+
     @property
     def is_sqlite(self) -> bool:
         return self.url.drivername == "sqlite"

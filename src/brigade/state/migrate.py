@@ -58,6 +58,7 @@ def run_migrations(connection: Connection, target: str = "head", *, more_version
     """Run Alembic up to `target` inside the transaction of `connection`; `more_versions` is a further folder of them."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     here = Path(__file__).parent / "migrations"
     folders = [here / "versions", *([more_versions] if more_versions else [])]
@@ -66,4 +67,7 @@ def run_migrations(connection: Connection, target: str = "head", *, more_version
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", "\n".join(str(folder) for folder in folders))
     config.attributes["connection"] = connection
-    command.upgrade(config, target)
+    try:
+        command.upgrade(config, target)
+    except CommandError as error:
+        raise StateError(f"the state could not be migrated: {error}", hint="install this Brigade again") from None

