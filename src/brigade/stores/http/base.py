@@ -1,9 +1,15 @@
 """The seam between a store that speaks HTTP and the client that moves the bytes.
 
 A client belongs to one origin (`scheme://host:port`), keeps connections open and sends just what it is given:
-the request target is already encoded and signed, the headers are complete except for framing. It follows
-no redirect, decompresses nothing, retries nothing. Failures of the connection raise `brigade.errors.Unavailable`, a body that
-ends early raises `Truncated`. All waits on the socket have an idle timeout.
+the request target is already encoded and signed, the headers are complete except for framing (`Host` is added
+only if it is missing). Header values are UTF-8 both ways; bytes that are not survive as surrogate escapes. It
+follows no redirect, decompresses nothing and does not retry, with one exception: a request that met a kept-alive
+connection which the server had closed, before a byte of an answer, goes once more over a fresh connection,
+unless its body cannot be read again.
+
+Failures of the connection raise `brigade.errors.Unavailable`, a body that ends early raises `Truncated`. What would be
+no better next time raises `Rejected`: a certificate that is not trusted, a line break in a header. All waits on the
+socket have an idle timeout.
 """
 
 from __future__ import annotations

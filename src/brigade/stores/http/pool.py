@@ -12,6 +12,7 @@ from brigade.stores.http.connection import Connection
 
 # Servers close idle connections, some after 5 s; an older one is more likely to be dead than to be useful.
 MAX_IDLE_SECONDS = 15.0
+RECEIVE_BUFFER_BYTES = 512 * 1024
 
 
 class Pool:
@@ -38,6 +39,7 @@ class Pool:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._idle_timeout_seconds = idle_timeout_seconds
         self._loop = asyncio.get_running_loop()
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         self._slots_taken = 0
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
@@ -148,7 +150,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_timeout_seconds):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._loop, self.origin, self._idle_timeout_seconds),
+                    lambda: Connection(self._loop, self.origin, self._idle_timeout_seconds, self._buffer),
                     self._hostname,
                     self._port,
                     ssl=self._ssl,
@@ -166,8 +168,6 @@ class Pool:
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
         self._free_slot()
         if self._all_lost is not None and not self._connections and not self._all_lost.done():
             self._all_lost.set_result(None)

@@ -44,11 +44,20 @@ class Wire(asyncio.Transport):
 
 
 def exchange(method: str = "GET", *, idle: float = 5.0) -> tuple[Connection, Wire]:
-    connection = Connection(asyncio.get_running_loop(), "http://h", idle)
+    connection = Connection(asyncio.get_running_loop(), "http://h", idle, memoryview(bytearray(100_000)))
     wire = Wire()
     connection.connection_made(wire)
     connection.begin(method)
     return connection, wire
+
+
+def feed(connection: Connection, data: bytes) -> None:
+    while data:
+        buffer = connection.get_buffer(-1)
+        size = min(len(buffer), len(data))
+        buffer[:size] = data[:size]
+        connection.buffer_updated(size)
+        data = data[size:]
 
 
 async def body_of(connection: Connection) -> bytes:
@@ -80,8 +89,8 @@ ANSWERS = [
 async def test_an_answer_may_be_cut_at_any_byte(wire_bytes: bytes, content: bytes, reusable: bool) -> None:
     for cut in range(1, len(wire_bytes)):
         connection, wire = exchange()
-        connection.data_received(wire_bytes[:cut])
-        connection.data_received(wire_bytes[cut:])
+        feed(connection, wire_bytes[:cut])
+        feed(connection, wire_bytes[cut:])
         if b"HTTP/1.0" in wire_bytes:
             connection.connection_lost(None)
         assert (await connection.head()).status in (200, 204)
@@ -95,7 +104,7 @@ async def test_an_answer_may_be_cut_at_any_byte(wire_bytes: bytes, content: byte
 async def test_an_answer_may_come_byte_by_byte(wire_bytes: bytes, content: bytes, reusable: bool) -> None:
     connection, _ = exchange()
     for position in range(len(wire_bytes)):
-        connection.data_received(wire_bytes[position : position + 1])
+        feed(connection, wire_bytes[position : position + 1])
     if b"HTTP/1.0" in wire_bytes:
         connection.connection_lost(None)
     await connection.head()
@@ -111,7 +120,7 @@ async def test_a_lost_connection_is_an_error_wherever_it_breaks(
     for cut in range(len(wire_bytes)):
         connection, _ = exchange()
         if cut:
-            connection.data_received(wire_bytes[:cut])
+            feed(connection, wire_bytes[:cut])
         connection.connection_lost(None)
         with pytest.raises((Truncated, Unavailable)) as caught:
             await connection.head()
@@ -135,7 +144,7 @@ def test_any_content_arrives_whole_however_it_is_split(content: bytes, steps: li
         position = count = 0
         while position < len(wire_bytes):
             step = steps[count % len(steps)]
-            connection.data_received(wire_bytes[position : position + step])
+            feed(connection, wire_bytes[position : position + step])
             position += step
             count += 1
         assert (await connection.head()).status == 200
@@ -159,10 +168,10 @@ async def test_garbage_after_the_body_is_not_content_and_ends_the_connections_us
     connection, _ = exchange()
     answer = f"HTTP/1.1 200 OK\r\n{framing}".encode()
     if separately:
-        connection.data_received(answer)
-        connection.data_received(b"HTTP/1.1 200 OK\r\n")
+        feed(connection, answer)
+        feed(connection, b"HTTP/1.1 200 OK\r\n")
     else:
-        connection.data_received(answer + b"HTTP/1.1 200 OK\r\n")
+        feed(connection, answer + b"HTTP/1.1 200 OK\r\n")
     await connection.head()
     assert await body_of(connection) == b"ok"
     assert not connection.end()
@@ -170,9 +179,9 @@ async def test_garbage_after_the_body_is_not_content_and_ends_the_connections_us
 
 async def test_bytes_on_a_connection_that_is_free_drop_it() -> None:
     connection, wire = exchange()
-    connection.data_received(b"HTTP/1.1 204 No\r\n\r\n")
+    feed(connection, b"HTTP/1.1 204 No\r\n\r\n")
     assert connection.end()
-    connection.data_received(b"HTTP/1.1 408 Timeout\r\n\r\n")
+    feed(connection, b"HTTP/1.1 408 Timeout\r\n\r\n")
     assert wire.closing
     assert not connection.alive
 
@@ -180,7 +189,7 @@ async def test_bytes_on_a_connection_that_is_free_drop_it() -> None:
 @pytest.mark.parametrize("ended", [False, True])
 async def test_a_head_over_the_limit_is_an_error(ended: bool) -> None:
     connection, wire = exchange()
-    connection.data_received(b"HTTP/1.1 200 OK\r\na: " + b"b" * MAX_HEAD_BYTES + (b"\r\n\r\n" if ended else b""))
+    feed(connection, b"HTTP/1.1 200 OK\r\na: " + b"b" * MAX_HEAD_BYTES + (b"\r\n\r\n" if ended else b""))
     with pytest.raises(Unavailable, match="longer than"):
         await connection.head()
     assert wire.closing
@@ -189,7 +198,7 @@ async def test_a_head_over_the_limit_is_an_error(ended: bool) -> None:
 @pytest.mark.parametrize("answer", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"])
 async def test_nonsense_is_an_error_and_drops_the_connection(answer: bytes) -> None:
     connection, wire = exchange()
-    connection.data_received(answer)
+    feed(connection, answer)
     with pytest.raises(BrigadeError, match="not valid HTTP"):
         await connection.head()
         await connection.more()
@@ -198,25 +207,23 @@ async def test_nonsense_is_an_error_and_drops_the_connection(answer: bytes) -> N
 
 async def test_reading_stops_above_the_bound_and_goes_on_when_content_is_taken() -> None:
     connection, wire = exchange()
-    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")
     reading = [wire.reading]
     for data in (b"x" * MAX_UNREAD_BYTES, b"x"):
-        connection.data_received(data)
+        feed(connection, data)
         reading.append(wire.reading)
     assert sum(map(len, await connection.more())) == MAX_UNREAD_BYTES + 1
     reading.append(wire.reading)
     assert reading == [True, True, False, True]
 
 
-async def test_what_the_socket_gave_is_handed_out_without_a_copy() -> None:
+async def test_what_was_handed_out_stays_when_more_comes_in() -> None:
     connection, _ = exchange()
-    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-    first, last = b"a" * 60, b"b" * 40
-    connection.data_received(first)
-    connection.data_received(last)
-    pieces = await connection.more()
-    assert pieces[0] is first
-    assert pieces[1] is last
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    feed(connection, b"a" * 60)
+    first = await connection.more()
+    feed(connection, b"b" * 40)
+    assert [*first, *await connection.more()] == [b"a" * 60, b"b" * 40]
 
 
 async def test_drain_waits_while_the_transport_is_full() -> None:
@@ -234,14 +241,14 @@ async def test_drain_ends_when_the_answer_comes_first() -> None:
     connection.pause_writing()
     waiting = asyncio.ensure_future(connection.drain())
     await asyncio.sleep(0)
-    connection.data_received(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    feed(connection, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     assert await waiting is False
 
 
 async def test_a_request_still_unsent_at_the_end_of_the_answer_ends_the_connections_use() -> None:
     connection, wire = exchange("PUT")
     wire.unsent_bytes = 10
-    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert not connection.end()
 
 
@@ -269,11 +276,11 @@ async def test_waiting_again_and_again_sets_one_timer() -> None:
         return loop.call_at(loop.time() + delay, callback)
 
     connection._loop = Timers(loop, counted)  # type: ignore[assignment]
-    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
     for _ in range(50):
         waiting = asyncio.ensure_future(connection.more())
         await asyncio.sleep(0)
-        connection.data_received(b"x")
+        feed(connection, b"x")
         assert await waiting == [b"x"]
     assert set_timers == 1
     connection.connection_lost(None)
@@ -286,3 +293,23 @@ class Timers:
         self.call_later = call_later
         self.create_future = loop.create_future
         self.time = loop.time
+
+
+async def test_a_silent_server_is_not_taken_for_a_stale_connection() -> None:
+    connection, _ = exchange(idle=0.02)
+    feed(connection, b"HTTP/1.1 204 No\r\n\r\n")
+    assert connection.end()
+    connection.begin("GET")
+    with pytest.raises(Unavailable, match="sent nothing"):
+        await connection.head()
+    connection.connection_lost(None)
+    assert not connection.went_stale
+
+
+async def test_a_kept_alive_connection_closed_without_a_byte_is_stale() -> None:
+    connection, _ = exchange()
+    feed(connection, b"HTTP/1.1 204 No\r\n\r\n")
+    assert connection.end()
+    connection.begin("GET")
+    connection.connection_lost(ConnectionResetError())
+    assert connection.went_stale

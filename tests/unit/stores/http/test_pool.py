@@ -14,6 +14,8 @@ import pytest
 from brigade.errors import Unavailable
 from brigade.stores.base import BytesBody
 from brigade.stores.http import pool as pool_module
+from brigade.stores.http.connection import Connection
+from brigade.stores.http.pool import Pool
 
 HOST = [("Host", "h")]
 
@@ -321,6 +323,76 @@ async def test_cancelling_those_who_wait_loses_no_place(serve: Any, connect: Any
         assert results[1::2] == [b"ok"] * 4
         assert server.open_connections <= 4
     assert await asyncio.wait_for(asyncio.gather(*(get(client) for _ in range(20))), 5) == [b"ok"] * 20
+
+
+async def answers_ok(peer: Any) -> None:
+    while True:
+        await peer.request()
+        await peer.answer(b"ok")
+
+
+async def used(pool: Pool) -> Connection:
+    """A connection that has served one exchange and is still lent out."""
+    connection = await pool.acquire()
+    connection.begin("GET")
+    connection.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await connection.head()).status == 200
+    while not connection.complete:
+        await connection.more()
+    connection.taken()
+    return connection
+
+
+@pytest.fixture
+async def pool(serve: Any) -> AsyncIterator[Pool]:
+    """A pool of one connection."""
+    server = await serve(answers_ok)
+    opened = Pool(server.origin, ssl_context=None, limit=1, connect_timeout_seconds=5, idle_timeout_seconds=5)
+    yield opened
+    await opened.close()
+
+
+async def test_a_connection_handed_to_somebody_cancelled_goes_to_the_next(pool: Pool) -> None:
+    connection = await used(pool)
+    waiting = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    pool.release(connection)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.wait_for(pool.acquire(), 2) is connection
+
+
+async def test_a_place_handed_to_somebody_cancelled_goes_to_the_next(pool: Pool) -> None:
+    connection = await used(pool)
+    waiting = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    noticed = connection.on_lost
+    assert noticed is not None
+
+    def lost(which: Connection) -> None:
+        noticed(which)
+        waiting.cancel()
+
+    connection.on_lost = lost
+    connection.abort()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await asyncio.wait_for(pool.acquire(), 2)).alive
+
+
+async def test_who_asks_for_a_fresh_connection_gets_one_that_was_never_used(pool: Pool) -> None:
+    pool.release(await used(pool))
+    fresh = await pool.acquire(fresh=True)
+    assert not fresh.reused
+    again = asyncio.ensure_future(pool.acquire(fresh=True))
+    await asyncio.sleep(0)
+    fresh.begin("GET")
+    fresh.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    while not fresh.complete:
+        await asyncio.sleep(0.001)
+    pool.release(fresh)
+    assert not (await asyncio.wait_for(again, 2)).reused
 
 
 async def test_closing_fails_what_waits_leaves_no_socket_and_no_warning(serve: Any, connect: Any) -> None:
