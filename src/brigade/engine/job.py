@@ -10,6 +10,7 @@ from brigade.decide.attributes import Carries
 from brigade.decide.decide import Rules
 from brigade.decide.filters import Selector, compile_selector
 from brigade.engine.ledger import Ledger
+from brigade.engine.pipes import Spawn
 from brigade.engine.progress import Progress
 from brigade.engine.report import Observer
 from brigade.objects import MEBIBYTE
@@ -22,11 +23,12 @@ class Limits:
     """The bounds of one run.
 
     Objects up to `buffer_bytes` travel through memory whole and so can be sent again; larger ones are streamed.
-    `transfers` objects are in work at once, of them `large_objects` large ones, whose parts share `streams`
+    `transfers` objects are in work at once in up to `processes` processes, of them `large_objects` large ones, whose parts share `streams`
     slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes.
     """
 
     transfers: int = 64
+    processes: int = 1
     large_objects: int = 8
     streams: int = 12
     buffer_bytes: int = MEBIBYTE
@@ -60,6 +62,7 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     dry_run: bool = False
     progress: Progress = field(default_factory=Progress)
+    spawn: Spawn | None = None
     started_ns: int = field(init=False)
     selector: Selector = field(init=False)
     rules: Rules = field(init=False)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 
 from brigade.decide.actions import Known
-from brigade.objects import Proof
 from brigade.state.rows import InventoryRow, UploadRow
 from brigade.state.state import State
 
@@ -45,21 +44,11 @@ class Ledger:
             for key, r in rows.items()
         }
 
-    async def remember(
-        self,
-        key: str,
-        source_print: str,
-        target_print: str,
-        proof: Proof,
-        *,
-        written: bool,
-        tagged: bool,
-        generation: int,
-    ) -> None:
-        """Note that both sides were proven in step; lost if the row has moved on from `generation` since."""
+    async def remember(self, row: InventoryRow) -> None:
+        """Note that both sides were proven in step; lost if the stored row has moved on from the row's generation."""
         if self._read_only:
             return
-        self._waiting[key] = InventoryRow(key, source_print, target_print, proof, written, tagged, generation)
+        self._waiting[row.key] = row
         if len(self._waiting) >= _MOST_WAITING_ROWS or (
             len(self._waiting) >= _BATCH_ROWS and not self._flushing.locked()
         ):

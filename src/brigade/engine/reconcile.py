@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from brigade.decide.actions import ActionKind
+from brigade.engine.crew import Crew
 from brigade.engine.deletions import Deletions
+from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.plan import Planner
 from brigade.engine.pump import StopScan, pump
 from brigade.engine.report import Counts, Outcome, RunResult
-from brigade.engine.settle import Settler, Task
+from brigade.engine.settle import Task
 from brigade.engine.uploads import abort_leftovers
 from brigade.errors import Refused, StoreError
 from brigade.objects import Proof
@@ -70,7 +72,7 @@ class _Reconcile:
         result.dry_run = job.dry_run
         self._tally = Tally(self._result.counts, job.observer.outcome, job.dry_run)
         self._planner = Planner(job)
-        self._settler = Settler(job)
+        self._crew = Crew(job, job.spawn, job.limits.processes)
         self._deletions = Deletions(job, self._tally)
 
     async def run(self) -> RunResult:
@@ -78,7 +80,9 @@ class _Reconcile:
         began_seconds = job.clock.monotonic_seconds()
         try:
             await job.ledger.load()
-            result.incomplete = await pump(job, self._planner, self._dispatch, self._settle)
+            with first_error():
+                async with self._crew:
+                    result.incomplete = await pump(job, self._planner, self._dispatch, self._settle)
             if result.incomplete is None:
                 await self._delete()
             if result.incomplete is None and not job.dry_run:
@@ -105,9 +109,9 @@ class _Reconcile:
         return True
 
     async def _settle(self, task: Task) -> None:
-        self._tally(await self._settler.settle(task))
-        if self._settler.full is not None:
-            raise StopScan(self._settler.full)
+        self._tally(await self._crew.settle(task))
+        if self._crew.full is not None:
+            raise StopScan(self._crew.full)
 
     async def _delete(self) -> None:
         if not self._deletions.count:

@@ -15,6 +15,7 @@ from brigade.engine.report import Outcome
 from brigade.errors import NotFound, SourceChanged, StorageFull, StoreError, Unsupported
 from brigade.objects import ObjectInfo, Proof
 from brigade.replications import CompareMode, DeleteMode
+from brigade.state.rows import InventoryRow
 
 # Fresher source objects are remembered: a listing with whole seconds, from a clock that may be off, cannot show
 # whether their metadata changed just before or just after the copy.
@@ -172,14 +173,10 @@ class Settler:
     async def _remember(
         self, source: ObjectInfo, target: ObjectInfo, proof: Proof, known: Known | None, *, tagged: bool, wrote: bool
     ) -> None:
+        written = wrote or (known is not None and known.written)
+        generation = known.generation if known else 0
         await self._job.ledger.remember(
-            source.key,
-            source_print(source),
-            target_print(target),
-            proof,
-            written=wrote or (known is not None and known.written),
-            tagged=tagged,
-            generation=known.generation if known else 0,
+            InventoryRow(source.key, source_print(source), target_print(target), proof, written, tagged, generation)
         )
 
 
