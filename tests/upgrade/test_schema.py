@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,8 @@ def describe(connection: Connection) -> list[tuple[object, ...]]:
     """Everything that the database itself knows of its tables, as plain rows."""
     if connection.dialect.name == "sqlite":
         query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' ORDER BY 1, 2"
-        rows = connection.execute(text(query)).all()
-        return [(*row[:3], re.sub(r"\s+", " ", row[3] or "")) for row in rows]
+        tables = connection.execute(text(query)).all()
+        return [(*row[:3], re.sub(r"\s+", " ", row[3] or "")) for row in tables]
     rows = [tuple(row) for query in POSTGRES_QUERIES for row in connection.execute(text(query)).all()]
     version_table = schema.version_table.name
     kept = [row for row in rows if not any(str(value).startswith(version_table) for value in row)]
@@ -70,13 +71,13 @@ async def described(url: str, how: str) -> list[tuple[object, ...]]:
     return rows
 
 
-async def test_migrating_from_nothing_gives_exactly_the_schema_in_code(url: str, second_url: str):
+async def test_migrating_from_nothing_gives_exactly_the_schema_in_code(url: str, second_url: str) -> None:
     created = await described(url, "create")
     assert created == await described(second_url, "migrate")
     assert len(created) >= len(schema.metadata.tables)
 
 
-def test_the_newest_migration_is_the_version_in_code():
+def test_the_newest_migration_is_the_version_in_code() -> None:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
@@ -84,7 +85,7 @@ def test_the_newest_migration_is_the_version_in_code():
 
 
 @pytest.fixture
-def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """As if this were the next Brigade: one more migration, one more version."""
     folder = tmp_path / "versions"
     folder.mkdir()
@@ -101,7 +102,7 @@ async def notes(state: State) -> list[str]:
     return list(await state._database.read.run(lambda connection: connection.execute(query).scalars().all()))
 
 
-async def test_an_older_database_is_migrated_with_its_rows(url: str, request: pytest.FixtureRequest):
+async def test_an_older_database_is_migrated_with_its_rows(url: str, request: pytest.FixtureRequest) -> None:
     state = await State.open(url, clock=SystemClock())
     number = await state.replications.ensure("n", "a → b")
     await state.close()
@@ -113,7 +114,7 @@ async def test_an_older_database_is_migrated_with_its_rows(url: str, request: py
         await state.close()
 
 
-async def test_a_newer_database_is_refused_with_words_and_left_alone(url: str, request: pytest.FixtureRequest):
+async def test_a_newer_database_is_refused_with_words_and_left_alone(url: str, request: pytest.FixtureRequest) -> None:
     await (await State.open(url, clock=SystemClock())).close()
     patch: pytest.MonkeyPatch = request.getfixturevalue("next_version")
     await (await State.open(url, clock=SystemClock())).close()
@@ -123,7 +124,9 @@ async def test_a_newer_database_is_refused_with_words_and_left_alone(url: str, r
     assert "update this Brigade" in caught.value.hint
 
 
-async def test_a_migration_that_fails_leaves_the_old_version(url: str, request: pytest.FixtureRequest, tmp_path: Path):
+async def test_a_migration_that_fails_leaves_the_old_version(
+    url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     await (await State.open(url, clock=SystemClock())).close()
     request.getfixturevalue("next_version")
     file = tmp_path / "versions" / "v0002_test.py"
@@ -134,7 +137,7 @@ async def test_a_migration_that_fails_leaves_the_old_version(url: str, request: 
     await (await State.open(url, clock=SystemClock())).close()
 
 
-async def test_somebody_elses_tables_are_refused_and_left_alone(url: str):
+async def test_somebody_elses_tables_are_refused_and_left_alone(url: str) -> None:
     database: Database = open_database(Place.parse(url))
     await database.write.run(lambda connection: connection.execute(text("CREATE TABLE runs (distance integer)")))
     with pytest.raises(StateError, match="'runs' that Brigade did not make"):
@@ -144,7 +147,7 @@ async def test_somebody_elses_tables_are_refused_and_left_alone(url: str):
     await database.close()
 
 
-def test_the_migrations_come_with_the_package():
+def test_the_migrations_come_with_the_package() -> None:
     program = "from importlib.resources import files; print(sorted(p.name for p in (files('brigade.state') / 'migrations' / 'versions').iterdir() if p.name.startswith('v0')))"
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert "v0001_initial.py" in answer.stdout

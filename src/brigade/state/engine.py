@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +22,14 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 _PRAGMAS = (
     f"busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
-    "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "cache_size = -4000",
     "wal_autocheckpoint = 4000",  # Pages: 16 MiB of log between checkpoints, a quarter of the default's work.
 )
+
+_SWITCH_ATTEMPTS = 10
+"""More than one is needed only if as many processes open a new file within the same millisecond."""
 
 _FORMS = "use sqlite:///file.db, sqlite:////absolute/file.db or postgresql://user:password@host/database"
 
@@ -96,18 +100,39 @@ def _sqlite(place: Place) -> Engine:
     return engine
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}").close()
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, once in the life of a file.
+
+    While another process does just that, SQLite does not wait but says `locked` at once. Taking the write lock
+    does wait; behind it the switch is done.
+    """
+    for _ in range(_SWITCH_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        else:
+            return
 
 
 def _make_private(file: Path, label: str) -> None:
-    """Directory and file for this user alone: keys are nobody else's business. SQLite gives its log the same mode."""
+    """Directory and file for this user alone: keys are nobody else's business. SQLite gives its log the same mode.
+
+    A file that exists is not even opened: closing it would drop the locks that this process has on it.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StateError(
             f"the state {label} cannot be opened: {error.strerror}",

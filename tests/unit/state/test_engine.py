@@ -44,7 +44,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def test_what_was_written_is_there_when_opened_again(url: str):
+async def test_what_was_written_is_there_when_opened_again(url: str) -> None:
     state = await opened(url)
     number = await state.replications.ensure("n", "a → b")
     await state.inventory.put(number, rows(3))
@@ -55,7 +55,7 @@ async def test_what_was_written_is_there_when_opened_again(url: str):
     await state.close()
 
 
-async def test_directory_and_files_are_for_this_user_alone(tmp_path: Path):
+async def test_directory_and_files_are_for_this_user_alone(tmp_path: Path) -> None:
     state = await opened(f"sqlite:///{tmp_path}/new/brigade.db")
     await state.replications.ensure("n", "a → b")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").iterdir()}
@@ -64,23 +64,39 @@ async def test_directory_and_files_are_for_this_user_alone(tmp_path: Path):
     await state.close()
 
 
-async def test_commits_are_durable_and_the_log_is_written_ahead(tmp_path: Path):
+async def test_commits_are_durable_and_the_log_is_written_ahead(tmp_path: Path) -> None:
     state = await opened(f"sqlite:///{tmp_path}/brigade.db")
-    pragmas = [
-        await state._database.write.run(lambda connection, n=name: connection.exec_driver_sql(f"PRAGMA {n}").scalar())
-        for name in ("journal_mode", "synchronous", "foreign_keys")
-    ]
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    pragmas = await state._database.write.run(
+        lambda connection: [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+    )
     assert pragmas == ["wal", 2, 1]
     await state.close()
 
 
-async def test_a_relative_url_means_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_switching_to_the_log_waits_for_a_process_that_does_the_same(tmp_path: Path) -> None:
+    """SQLite answers `locked` at once here, whatever the busy timeout."""
+    holder = sqlite3.connect(tmp_path / "f.db", isolation_level=None, check_same_thread=False)
+    holder.execute("CREATE TABLE t (n)")
+    holder.execute("BEGIN EXCLUSIVE")
+    connection = sqlite3.connect(tmp_path / "f.db", isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 5000")
+    timer = threading.Timer(0.3, lambda: holder.execute("ROLLBACK"))
+    timer.start()
+    engine_module._write_ahead(connection)
+    timer.join()
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    holder.close()
+
+
+async def test_a_relative_url_means_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     await (await opened("sqlite:///some/brigade.db")).close()
     assert (tmp_path / "some" / "brigade.db").exists()
 
 
-async def test_closing_leaves_no_thread_and_no_descriptor(url: str):
+async def test_closing_leaves_no_thread_and_no_descriptor(url: str) -> None:
     await (await opened(url)).close()  # Imports and caches of the first time.
     descriptors = open_descriptors()
     state = await opened(url)
@@ -91,7 +107,7 @@ async def test_closing_leaves_no_thread_and_no_descriptor(url: str):
 
 
 @pytest.mark.parametrize("bad", ["", "nonsense", "mysql://u:secret@h/db", "postgresql+asyncpg://u:secret@h/db"])
-async def test_a_url_that_means_nothing_is_a_configuration_error_without_its_password(bad: str):
+async def test_a_url_that_means_nothing_is_a_configuration_error_without_its_password(bad: str) -> None:
     error = await refusal(bad)
     assert isinstance(error, ConfigError)
     assert "secret" not in str(error)
@@ -105,7 +121,7 @@ async def test_a_url_that_means_nothing_is_a_configuration_error_without_its_pas
         "postgres://me:s3cr3t@127.0.0.1:1/db",
     ],
 )
-async def test_an_unreachable_postgres_is_named_without_its_password(url: str):
+async def test_an_unreachable_postgres_is_named_without_its_password(url: str) -> None:
     error = await refusal(url)
     assert isinstance(error, StateError)
     assert "postgresql://me@127.0.0.1:1/db cannot be reached" in str(error)
@@ -113,12 +129,12 @@ async def test_an_unreachable_postgres_is_named_without_its_password(url: str):
     assert "s3cr3t" not in repr(Place.parse(url))
 
 
-async def test_a_postgres_database_that_is_not_there_is_named(postgres_directory: Path):
+async def test_a_postgres_database_that_is_not_there_is_named(postgres_directory: Path) -> None:
     error = await refusal(f"postgresql://postgres:@/absent?host={postgres_directory}")
     assert "does not exist" in error.message
 
 
-async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path):
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_bytes(b"these are my notes, not a database\n" * 100)
     error = await refusal(f"sqlite:///{file}")
@@ -126,7 +142,7 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Pa
     assert file.read_bytes().startswith(b"these are my notes")
 
 
-async def test_a_damaged_database_is_called_damaged(tmp_path: Path):
+async def test_a_damaged_database_is_called_damaged(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/brigade.db"
     state = await opened(url)
     number = await state.replications.ensure("n", "a → b")
@@ -141,13 +157,13 @@ async def test_a_damaged_database_is_called_damaged(tmp_path: Path):
     await state.close()
 
 
-async def test_a_path_that_cannot_be_is_refused_with_words(tmp_path: Path):
+async def test_a_path_that_cannot_be_is_refused_with_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot be opened" in (await refusal(f"sqlite:///{tmp_path}/file/brigade.db")).message
     assert "cannot be opened" in (await refusal(f"sqlite:///{tmp_path}")).message
 
 
-async def test_a_full_disk_fails_the_write_and_not_the_state(tmp_path: Path):
+async def test_a_full_disk_fails_the_write_and_not_the_state(tmp_path: Path) -> None:
     state = await opened(f"sqlite:///{tmp_path}/brigade.db")
     number = await state.replications.ensure("n", "a → b")
 
@@ -164,7 +180,9 @@ async def test_a_full_disk_fails_the_write_and_not_the_state(tmp_path: Path):
     await state.close()
 
 
-async def test_a_database_that_another_process_holds_is_called_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_database_that_another_process_holds_is_called_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine_module, "_PRAGMAS", ("busy_timeout = 50", *engine_module._PRAGMAS[1:]))
     state = await opened(f"sqlite:///{tmp_path}/brigade.db")
     holder = sqlite3.connect(tmp_path / "brigade.db", isolation_level=None)
@@ -177,7 +195,7 @@ async def test_a_database_that_another_process_holds_is_called_locked(tmp_path: 
     await state.close()
 
 
-def test_a_read_only_file_is_called_so(tmp_path: Path):
+def test_a_read_only_file_is_called_so(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "f.db").close()
     engine = create_engine(f"sqlite:///file:{tmp_path}/f.db?mode=ro&uri=true")
     with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
@@ -188,7 +206,7 @@ def test_a_read_only_file_is_called_so(tmp_path: Path):
     assert "sqlite:///f.db cannot be written" in str(error)
 
 
-async def test_a_postgres_without_rights_is_named(postgres_schema_url: str):
+async def test_a_postgres_without_rights_is_named(postgres_schema_url: str) -> None:
     state = await opened(postgres_schema_url)
 
     async def write(statement: str) -> None:
@@ -213,7 +231,7 @@ async def test_a_postgres_without_rights_is_named(postgres_schema_url: str):
     await state.close()
 
 
-def test_opening_an_existing_file_is_cheap_and_needs_no_alembic(tmp_path: Path):
+def test_opening_an_existing_file_is_cheap_and_needs_no_alembic(tmp_path: Path) -> None:
     """Beyond the imports at most 40 ms of CPU, measured in a fresh process, as a command pays it."""
     program = f"""
 import asyncio, sys, time
@@ -235,7 +253,7 @@ print(asyncio.run(main()))
     assert min(spent[1:]) < 0.040
 
 
-def test_the_values_at_the_border_cost_no_sqlalchemy():
+def test_the_values_at_the_border_cost_no_sqlalchemy() -> None:
     program = (
         "import brigade.state.rows, brigade.state.owner, brigade.state.shield, sys; print('sqlalchemy' in sys.modules)"
     )

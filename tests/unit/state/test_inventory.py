@@ -32,14 +32,14 @@ async def replication(state: State) -> int:
     return await state.replications.ensure("photos", "a → b")
 
 
-async def test_every_key_comes_back_as_it_went_in(state: State, replication: int):
+async def test_every_key_comes_back_as_it_went_in(state: State, replication: int) -> None:
     rows = [row(key) for key in ODD_KEYS]
     await state.inventory.put(replication, rows)
     found = await state.inventory.get_many(replication, ODD_KEYS)
     assert without_generation([found[key] for key in ODD_KEYS]) == rows
 
 
-async def test_rows_come_in_byte_order_page_by_page(state: State, replication: int):
+async def test_rows_come_in_byte_order_page_by_page(state: State, replication: int) -> None:
     await state.inventory.put(replication, [row(key) for key in ODD_KEYS])
     seen: list[str] = []
     while page := await state.inventory.rows(replication, start_after=seen[-1] if seen else "", limit=5):
@@ -50,14 +50,14 @@ async def test_rows_come_in_byte_order_page_by_page(state: State, replication: i
 
 @pytest.mark.parametrize("proof", list(Proof))
 @pytest.mark.parametrize("flags", [(False, False), (True, False), (False, True), (True, True)])
-async def test_proof_and_flags_survive(state: State, replication: int, proof: Proof, flags: tuple[bool, bool]):
+async def test_proof_and_flags_survive(state: State, replication: int, proof: Proof, flags: tuple[bool, bool]) -> None:
     kept = InventoryRow("k", '"quoted" \\ ü', "", proof, *flags, generation=0)
     await state.inventory.put(replication, [kept])
     assert without_generation(await state.inventory.rows(replication)) == [kept]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 255, 256, 257, 341, 513, 1300])
-async def test_batches_of_any_size_are_whole(state: State, replication: int, count: int):
+async def test_batches_of_any_size_are_whole(state: State, replication: int, count: int) -> None:
     keys = [f"k{number:05d}" for number in range(count)]
     await state.inventory.put(replication, [row(key, print_=key) for key in keys])
     found = await state.inventory.get_many(replication, keys)
@@ -70,7 +70,7 @@ async def test_batches_of_any_size_are_whole(state: State, replication: int, cou
     assert await state.inventory.is_empty(replication)
 
 
-async def test_replications_do_not_see_each_other(state: State, replication: int):
+async def test_replications_do_not_see_each_other(state: State, replication: int) -> None:
     other = await state.replications.ensure("other", "a → c")
     await state.inventory.put(replication, [row("k")])
     assert await state.inventory.get_many(other, ["k"]) == {}
@@ -79,12 +79,12 @@ async def test_replications_do_not_see_each_other(state: State, replication: int
     assert not await state.inventory.is_empty(replication)
 
 
-async def test_put_if_of_an_absent_key_needs_generation_zero(state: State, replication: int):
+async def test_put_if_of_an_absent_key_needs_generation_zero(state: State, replication: int) -> None:
     assert await state.inventory.put_if(replication, [row("a"), row("b", generation=7)]) == {"b"}
     assert list(await state.inventory.get_many(replication, ["a", "b"])) == ["a"]
 
 
-async def test_put_if_loses_against_a_newer_row_and_leaves_it(state: State, replication: int):
+async def test_put_if_loses_against_a_newer_row_and_leaves_it(state: State, replication: int) -> None:
     await state.inventory.put(replication, [row("a"), row("b")])
     seen = await state.inventory.get_many(replication, ["a", "b"])
     await state.inventory.put(replication, [row("a", print_="newer")])
@@ -94,7 +94,7 @@ async def test_put_if_loses_against_a_newer_row_and_leaves_it(state: State, repl
     assert {key: known.source_print for key, known in after.items()} == {"a": "newer", "b": "late"}
 
 
-async def test_put_if_loses_when_the_row_was_removed_and_came_back(state: State, replication: int):
+async def test_put_if_loses_when_the_row_was_removed_and_came_back(state: State, replication: int) -> None:
     await state.inventory.put(replication, [row("a")])
     seen = (await state.inventory.get_many(replication, ["a"]))["a"]
     await state.inventory.remove(replication, ["a"])
@@ -103,7 +103,7 @@ async def test_put_if_loses_when_the_row_was_removed_and_came_back(state: State,
     assert await state.inventory.put_if(replication, [seen]) == {"a"}
 
 
-async def test_of_two_that_read_the_same_row_one_wins(state: State, replication: int):
+async def test_of_two_that_read_the_same_row_one_wins(state: State, replication: int) -> None:
     await state.inventory.put(replication, [row("a")])
     seen = (await state.inventory.get_many(replication, ["a"]))["a"]
     async with asyncio.TaskGroup() as group:
@@ -111,12 +111,12 @@ async def test_of_two_that_read_the_same_row_one_wins(state: State, replication:
     assert sorted(len(task.result()) for task in tasks) == [0] + [1] * 19
 
 
-async def test_a_key_twice_in_a_batch_counts_as_its_last(state: State, replication: int):
+async def test_a_key_twice_in_a_batch_counts_as_its_last(state: State, replication: int) -> None:
     await state.inventory.put(replication, [row("a", print_="first"), row("a", print_="last")])
     assert [known.source_print for known in await state.inventory.rows(replication)] == ["last"]
 
 
-async def test_half_a_surrogate_pair_is_refused_with_words(state: State, replication: int):
+async def test_half_a_surrogate_pair_is_refused_with_words(state: State, replication: int) -> None:
     with pytest.raises(StateError, match="surrogate"):
         await state.inventory.put(replication, [row("bad\ud83d")])
     with pytest.raises(StateError, match="not valid Unicode"):
@@ -131,7 +131,7 @@ _steps = st.lists(
 
 
 @given(steps=_steps)
-async def test_generations_only_rise_and_conditions_hold(state: State, steps: list[tuple[str, list[str]]]):
+async def test_generations_only_rise_and_conditions_hold(state: State, steps: list[tuple[str, list[str]]]) -> None:
     replication = await state.replications.ensure("law", f"law {_fresh()}")
     stored: dict[str, int] = {}
     highest: dict[str, int] = {}

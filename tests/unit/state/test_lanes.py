@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, text
@@ -54,10 +55,10 @@ async def occupied(database: Database) -> tuple[threading.Event, list[asyncio.Ta
     return release, tasks
 
 
-async def test_writes_that_arrive_during_a_commit_share_the_next(database: Database):
+async def test_writes_that_arrive_during_a_commit_share_the_next(database: Database) -> None:
     release, holders = await occupied(database)
     before = database.write.transactions
-    tasks = [asyncio.ensure_future(database.write.run(lambda c, n=n: insert(c, n))) for n in range(GROUP_LIMIT)]
+    tasks = [asyncio.ensure_future(database.write.run(partial(insert, number=n))) for n in range(GROUP_LIMIT)]
     await asyncio.sleep(0)
     release.set()
     assert await asyncio.gather(*tasks, *holders) == [*range(GROUP_LIMIT), *[None] * len(holders)]
@@ -65,9 +66,9 @@ async def test_writes_that_arrive_during_a_commit_share_the_next(database: Datab
     assert await numbers(database) == list(range(GROUP_LIMIT))
 
 
-async def test_one_bad_statement_spoils_only_its_own_caller(database: Database):
+async def test_one_bad_statement_spoils_only_its_own_caller(database: Database) -> None:
     release, holders = await occupied(database)
-    tasks = [asyncio.ensure_future(database.write.run(lambda c, n=n: insert(c, n))) for n in (1, 2, 2, 3)]
+    tasks = [asyncio.ensure_future(database.write.run(partial(insert, number=n))) for n in (1, 2, 2, 3)]
     await asyncio.sleep(0)
     release.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -77,7 +78,7 @@ async def test_one_bad_statement_spoils_only_its_own_caller(database: Database):
     assert await numbers(database) == [1, 2, 3]
 
 
-async def test_a_job_that_fails_halfway_leaves_nothing(database: Database):
+async def test_a_job_that_fails_halfway_leaves_nothing(database: Database) -> None:
     def half(connection: Connection) -> None:
         insert(connection, 1)
         raise ValueError("mine")
@@ -88,7 +89,7 @@ async def test_a_job_that_fails_halfway_leaves_nothing(database: Database):
     await database.write.run(lambda connection: insert(connection, 1))
 
 
-async def test_a_submitted_write_happens_though_its_caller_was_cancelled(database: Database):
+async def test_a_submitted_write_happens_though_its_caller_was_cancelled(database: Database) -> None:
     release, holders = await occupied(database)
     task = asyncio.ensure_future(database.write.run(lambda connection: insert(connection, 1)))
     await asyncio.sleep(0)
@@ -99,7 +100,7 @@ async def test_a_submitted_write_happens_though_its_caller_was_cancelled(databas
     assert await numbers(database) == [1, 2]
 
 
-async def test_shielded_work_ends_before_the_cancellation_goes_on(database: Database):
+async def test_shielded_work_ends_before_the_cancellation_goes_on(database: Database) -> None:
     release, holders = await occupied(database)
     task = asyncio.ensure_future(shielded(database.write.run(lambda connection: insert(connection, 1))))
     await asyncio.sleep(0)
@@ -114,15 +115,15 @@ async def test_shielded_work_ends_before_the_cancellation_goes_on(database: Data
     await asyncio.gather(*holders)
 
 
-async def test_shielded_gives_the_value_and_the_error_of_its_work(database: Database):
+async def test_shielded_gives_the_value_and_the_error_of_its_work(database: Database) -> None:
     assert await shielded(database.write.run(lambda connection: insert(connection, 1))) == 1
     with pytest.raises(StateError):
         await shielded(database.write.run(lambda connection: insert(connection, 1)))
 
 
-async def test_the_queue_is_bounded_and_everybody_gets_a_turn(database: Database):
+async def test_the_queue_is_bounded_and_everybody_gets_a_turn(database: Database) -> None:
     release, holders = await occupied(database)
-    tasks = [asyncio.ensure_future(database.write.run(lambda c, n=n: insert(c, n))) for n in range(QUEUE_LIMIT + 500)]
+    tasks = [asyncio.ensure_future(database.write.run(partial(insert, number=n))) for n in range(QUEUE_LIMIT + 500)]
     await asyncio.sleep(0.05)
     assert database.write._tasks.qsize() <= QUEUE_LIMIT
     release.set()
@@ -130,7 +131,7 @@ async def test_the_queue_is_bounded_and_everybody_gets_a_turn(database: Database
     assert len(await numbers(database)) == QUEUE_LIMIT + 500
 
 
-async def test_cancelled_waiters_give_their_place_back(database: Database):
+async def test_cancelled_waiters_give_their_place_back(database: Database) -> None:
     for _ in range(3):
         release, holders = await occupied(database)
         tasks = [asyncio.ensure_future(database.read.run(lambda c: None)) for _ in range(QUEUE_LIMIT + 50)]
@@ -142,9 +143,9 @@ async def test_cancelled_waiters_give_their_place_back(database: Database):
     assert await numbers(database) == []
 
 
-async def test_closing_finishes_what_was_submitted_and_refuses_the_rest(database: Database, url: str):
+async def test_closing_finishes_what_was_submitted_and_refuses_the_rest(database: Database, url: str) -> None:
     release, holders = await occupied(database)
-    tasks = [asyncio.ensure_future(database.write.run(lambda c, n=n: insert(c, n))) for n in range(50)]
+    tasks = [asyncio.ensure_future(database.write.run(partial(insert, number=n))) for n in range(50)]
     await asyncio.sleep(0)
     release.set()
     await database.close()
@@ -157,21 +158,21 @@ async def test_closing_finishes_what_was_submitted_and_refuses_the_rest(database
     await again.close()
 
 
-async def test_a_connection_that_was_cut_is_made_again(database: Database):
+async def test_a_connection_that_was_cut_is_made_again(database: Database) -> None:
     assert await numbers(database) == []
     if not database.place.is_sqlite:  # A file cannot hang up.
         others = "FROM pg_stat_activity WHERE application_name = 'brigade' AND pid <> pg_backend_pid()"
         kill = text(f"SELECT pg_terminate_backend(pid) {others}")
         await database.read.run(lambda connection: connection.execute(kill).all())
-    tasks = [asyncio.ensure_future(database.write.run(lambda c, n=n: insert(c, n))) for n in range(20)]
+    tasks = [asyncio.ensure_future(database.write.run(partial(insert, number=n))) for n in range(20)]
     assert await asyncio.gather(*tasks) == list(range(20))
     assert await numbers(database) == list(range(20))
 
 
-async def test_deadlocked_writers_both_get_through(database: Database):
+async def test_deadlocked_writers_both_get_through(database: Database) -> None:
     """Two jobs that take two rows in opposite order; on SQLite one writer at a time makes it impossible."""
     for number in (1, 2):
-        await database.write.run(lambda connection, n=number: insert(connection, n))
+        await database.write.run(partial(insert, number=number))
     both = threading.Barrier(1 if database.place.is_sqlite else 2, timeout=10)
     touch = text("UPDATE t SET n = n WHERE n = :n")
     met: list[int] = []
@@ -187,10 +188,10 @@ async def test_deadlocked_writers_both_get_through(database: Database):
     one = asyncio.ensure_future(database.write.run(lambda connection: cross(connection, 1, 2)))
     await asyncio.sleep(0.1)
     two = asyncio.ensure_future(database.write.run(lambda connection: cross(connection, 2, 1)))
-    assert await asyncio.gather(one, two) == [1, 2]
+    assert list(await asyncio.gather(one, two)) == [1, 2]
 
 
-async def test_the_state_in_memory_works_like_the_others():
+async def test_the_state_in_memory_works_like_the_others() -> None:
     state = await State.open("sqlite://", clock=SystemClock())
     number = await state.replications.ensure("n", "a → b")
     await state.inventory.put(number, [InventoryRow("k", "s", "t", Proof.MD5, True, True, 0)])

@@ -48,7 +48,7 @@ async def stored_keys(url: str) -> list[str]:
     return [row.key for row in rows]
 
 
-async def test_processes_that_start_and_write_at_once_lose_nothing(url: str):
+async def test_processes_that_start_and_write_at_once_lose_nothing(url: str) -> None:
     """They also make the database at once: it must be made exactly once."""
     writers = [start_writer(url, f"w{number}", 50) for number in range(3)]
     for writer in writers:
@@ -58,7 +58,7 @@ async def test_processes_that_start_and_write_at_once_lose_nothing(url: str):
     assert len(keys) == len(set(keys)) == 3 * 50 * 20
 
 
-async def test_what_was_acknowledged_outlives_kill_9(url: str):
+async def test_what_was_acknowledged_outlives_kill_9(url: str) -> None:
     writer = start_writer(url, "w", 1_000_000)
     assert writer.stdout is not None
     acknowledged = -1

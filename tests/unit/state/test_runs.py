@@ -41,7 +41,7 @@ def dead_process() -> Owner:
     return me._replace(pid=process.pid, started=started)
 
 
-async def test_a_run_is_remembered_from_begin_to_finish(state: State, replication: int, clock: ManualClock):
+async def test_a_run_is_remembered_from_begin_to_finish(state: State, replication: int, clock: ManualClock) -> None:
     run = await begin(state, replication)
     assert run == await state.runs.last(replication)
     assert (run.state, run.policy, run.counts, run.cursor, run.fence) == (
@@ -57,25 +57,25 @@ async def test_a_run_is_remembered_from_begin_to_finish(state: State, replicatio
     assert run.finished_ns == run.started_ns + 10_000_000_000
 
 
-async def test_a_second_run_is_refused_and_told_who_and_since_when(state: State, replication: int):
+async def test_a_second_run_is_refused_and_told_who_and_since_when(state: State, replication: int) -> None:
     await begin(state, replication)
     with pytest.raises(Refused, match=r"sync .* since 2023-11-14 22:13:20 UTC in process 4711 on host other-host"):
         await begin(state, replication)
 
 
-async def test_a_verify_and_a_sync_exclude_each_other(state: State, replication: int):
+async def test_a_verify_and_a_sync_exclude_each_other(state: State, replication: int) -> None:
     await begin(state, replication)
     with pytest.raises(Refused):
         await state.runs.begin(replication, RunKind.VERIFY, {}, ELSEWHERE, LEASE_SECONDS)
 
 
-async def test_other_replications_run_beside(state: State, replication: int):
+async def test_other_replications_run_beside(state: State, replication: int) -> None:
     await begin(state, replication)
     other = await state.replications.ensure("other", "a → c")
     assert (await begin(state, other)).fence == 1
 
 
-async def test_of_many_that_begin_at_once_one_runs(state: State, replication: int):
+async def test_of_many_that_begin_at_once_one_runs(state: State, replication: int) -> None:
     async def attempt() -> bool:
         try:
             await begin(state, replication)
@@ -88,7 +88,7 @@ async def test_of_many_that_begin_at_once_one_runs(state: State, replication: in
     assert sum(task.result() for task in tasks) == 1
 
 
-async def test_a_lease_that_ended_is_taken_over(state: State, replication: int, clock: ManualClock):
+async def test_a_lease_that_ended_is_taken_over(state: State, replication: int, clock: ManualClock) -> None:
     late = await begin(state, replication)
     late = await state.runs.checkpoint(late, b"middle", {"copied": 1})
     clock.advance(LEASE_SECONDS)
@@ -99,7 +99,9 @@ async def test_a_lease_that_ended_is_taken_over(state: State, replication: int, 
     assert (before.id, before.state, before.cursor) == (late.id, RunState.INTERRUPTED, b"middle")
 
 
-async def test_whoever_was_taken_over_can_change_nothing_any_more(state: State, replication: int, clock: ManualClock):
+async def test_whoever_was_taken_over_can_change_nothing_any_more(
+    state: State, replication: int, clock: ManualClock
+) -> None:
     late = await begin(state, replication)
     clock.advance(LEASE_SECONDS)
     run = await begin(state, replication)
@@ -113,7 +115,7 @@ async def test_whoever_was_taken_over_can_change_nothing_any_more(state: State, 
     assert await state.runs.last(replication) == run
 
 
-async def test_renewing_and_checkpointing_keep_the_lease(state: State, replication: int, clock: ManualClock):
+async def test_renewing_and_checkpointing_keep_the_lease(state: State, replication: int, clock: ManualClock) -> None:
     run = await begin(state, replication)
     for _ in range(3):
         clock.advance(LEASE_SECONDS - 1)
@@ -124,7 +126,9 @@ async def test_renewing_and_checkpointing_keep_the_lease(state: State, replicati
         await begin(state, replication)
 
 
-async def test_a_late_renewal_is_fine_while_nobody_took_over(state: State, replication: int, clock: ManualClock):
+async def test_a_late_renewal_is_fine_while_nobody_took_over(
+    state: State, replication: int, clock: ManualClock
+) -> None:
     run = await begin(state, replication)
     clock.advance(LEASE_SECONDS * 10)
     await state.runs.renew(run)
@@ -132,7 +136,7 @@ async def test_a_late_renewal_is_fine_while_nobody_took_over(state: State, repli
         await begin(state, replication)
 
 
-async def test_a_finished_run_cannot_be_renewed_and_makes_room(state: State, replication: int):
+async def test_a_finished_run_cannot_be_renewed_and_makes_room(state: State, replication: int) -> None:
     run = await begin(state, replication)
     await state.runs.finish(run, RunState.FAILED, {"failed": 1})
     with pytest.raises(LeaseLost):
@@ -140,41 +144,41 @@ async def test_a_finished_run_cannot_be_renewed_and_makes_room(state: State, rep
     assert (await begin(state, replication)).fence == 2
 
 
-async def test_a_dead_owner_on_this_machine_is_taken_over_at_once(state: State, replication: int):
+async def test_a_dead_owner_on_this_machine_is_taken_over_at_once(state: State, replication: int) -> None:
     await begin(state, replication, dead_process())
     assert (await begin(state, replication)).fence == 2
 
 
-async def test_a_pid_that_belongs_to_another_process_now_counts_as_dead(state: State, replication: int):
+async def test_a_pid_that_belongs_to_another_process_now_counts_as_dead(state: State, replication: int) -> None:
     me = Owner.current()
     await begin(state, replication, me._replace(started=me.started - 1))
     assert (await begin(state, replication)).fence == 2
 
 
-async def test_a_living_owner_on_this_machine_is_respected(state: State, replication: int):
+async def test_a_living_owner_on_this_machine_is_respected(state: State, replication: int) -> None:
     await begin(state, replication, Owner.current())
     with pytest.raises(Refused, match=f"process {os.getpid()}"):
         await begin(state, replication)
 
 
-async def test_history_is_newest_first_and_limited(state: State, replication: int):
+async def test_history_is_newest_first_and_limited(state: State, replication: int) -> None:
     for _ in range(3):
         await state.runs.finish(await begin(state, replication), RunState.DONE, {})
     assert [run.fence for run in await state.runs.history(replication, 2)] == [3, 2]
     assert await state.runs.last(await state.replications.ensure("new", "x → y")) is None
 
 
-def test_an_owner_survives_being_written_down():
+def test_an_owner_survives_being_written_down() -> None:
     assert Owner.parse(str(Owner.current())) == Owner.current()
     assert Owner.parse(str(ELSEWHERE)) == ELSEWHERE
 
 
-def test_an_owner_of_another_boot_or_container_is_never_called_dead():
+def test_an_owner_of_another_boot_or_container_is_never_called_dead() -> None:
     assert not dead_process()._replace(space="another-boot/1").is_dead()
     assert not Owner("h", "", 1, 1).is_dead()
 
 
-def test_a_dead_process_and_a_zombie_are_dead_and_a_living_one_is_not():
+def test_a_dead_process_and_a_zombie_are_dead_and_a_living_one_is_not() -> None:
     assert dead_process().is_dead()
     assert not Owner.current().is_dead()
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
