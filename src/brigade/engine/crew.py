@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
 
 from brigade.engine.frames import Answer, Order, Report, encode, read_frame
 from brigade.engine.job import Job
@@ -103,7 +104,7 @@ class Crew:
         self._here = 0
         self._full: str | None = None
 
-    async def __aenter__(self) -> Crew:
+    async def __aenter__(self) -> Self:
         await self._listening.__aenter__()
         return self
 
