@@ -31,6 +31,13 @@ def s3_store(settings: S3Settings, clock: Clock) -> Store:
     return S3Store(settings, clock=clock)
 
 
+async def s3_buckets(settings: S3Settings, clock: Clock) -> list[str]:
+    """The names of all buckets of an endpoint."""
+    from brigade.stores.s3.buckets import list_buckets
+
+    return await list_buckets(settings, clock)
+
+
 def s3_settings(
     name: str, bucket: str, section: S3Section, *, directory: Path, environment: Mapping[str, str]
 ) -> S3Settings:
@@ -119,6 +126,11 @@ def memory_store(name: str, bucket: str, clock: Clock) -> Store:
     if (name, bucket) not in _memory:
         _memory[name, bucket] = MemoryStore(name, bucket, clock=clock)
     return _memory[name, bucket]
+
+
+def memory_buckets(name: str) -> list[str]:
+    """The buckets of a memory store that were used so far."""
+    return sorted(bucket for store, bucket in _memory if store == name)
 
 
 def empty_store(name: str, clock: Clock) -> Store:

@@ -25,7 +25,9 @@ from brigade.wiring.stores import (
     empty_store,
     file_store,
     left_out_of,
+    memory_buckets,
     memory_store,
+    s3_buckets,
     s3_settings,
     s3_store,
     s3_url_settings,
@@ -43,10 +45,11 @@ DEFAULT_TRANSFERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a replication runs, besides its policy."""
+    """How a replication runs, besides its policy. A directory is always made, a bucket only with `make_target`."""
 
     transfers: int | None = None
     bandwidth: int | None = None
+    make_target: bool = False
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ class Wiring:
         if options.bandwidth is not None:
             rate = SharedLimits(clock=self.clock, concurrency=transfers * 4, bytes_per_second=options.bandwidth)
             target_store = LimitedStore(target_store, rate)
-        is_directory = self.is_directory(target)
+        make_target = options.make_target or self.is_directory(target)
         return Work(
             name=name or f"{source_store.name} → {target_store.name}",
             source=source_store,
@@ -86,8 +89,8 @@ class Wiring:
             target_place=self.resolved(target, target_store),
             policy=policy,
             limits=replace(Limits(), transfers=transfers),
-            make_target=is_directory,
-            stand_in=empty_store(target_store.name, self.clock) if is_directory else None,
+            make_target=make_target,
+            stand_in=empty_store(target_store.name, self.clock) if make_target else None,
             left_out=left_out_of(source_bare),
         )
 
@@ -113,6 +116,17 @@ class Wiring:
             bare, clock=self.clock, telemetry=self.telemetry, limits=limits, prefix=prefix, read_only=read_only
         )
         return composed, bare
+
+    async def buckets(self, place: Place) -> list[str]:
+        """The buckets of a whole store. Raises `UsageError` for a directory, and what the store raises."""
+        section = self._section(place)
+        if section is None or self.loaded is None or section.type == "file":
+            raise UsageError(f"{place.text}: only a store of the configuration that has buckets can be listed whole")
+        if section.type == "memory":
+            return memory_buckets(place.store)
+        base = self.loaded.directory
+        settings = s3_settings(place.store, "*", section, directory=base, environment=self.environment)
+        return await s3_buckets(settings, self.clock)
 
     def is_directory(self, place: Place) -> bool:
         """True for a place in a file system."""
