@@ -8,9 +8,12 @@ from types import TracebackType
 
 from brigade.errors import Corrupt, Truncated, Unavailable
 from brigade.stores.base import Body, BytesBody
-from brigade.stores.http.connection import JOIN_LIMIT_BYTES, Connection
+from brigade.stores.http.connection import Connection
 from brigade.stores.http.heads import ResponseHead, request_head
 from brigade.stores.http.pool import Pool
+
+# Below this, copying head and body together is cheaper than a second buffer for the kernel.
+JOIN_LIMIT_BYTES = 64 * 1024
 
 
 class Client:
@@ -148,7 +151,7 @@ class _Exchange:
                     raise Corrupt(f"the body has more than the {size_bytes} bytes it was said to have")
                 connection.write(chunk)
                 if not await connection.drain():
-                    connection.refuse_reuse()
+                    connection.cut_request_short()
                     return
         finally:
             if (close := getattr(chunks, "aclose", None)) is not None:

@@ -6,21 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from brigade.errors import StoreError, Truncated, Unavailable
-from brigade.stores.http.chunked import ChunkedDecoder
-from brigade.stores.http.heads import (
-    CHUNKED,
-    MAX_HEAD_BYTES,
-    UNTIL_CLOSE,
-    ResponseHead,
-    malformed,
-    response_head,
-)
+from brigade.errors import StoreError, Unavailable
+from brigade.stores.http.answer import Answer
+from brigade.stores.http.heads import ResponseHead
 
 # Above this much unread content the socket is left alone until somebody takes it.
 MAX_UNREAD_BYTES = 512 * 1024
-# Below this, copying head and body together is cheaper than a second buffer for the kernel.
-JOIN_LIMIT_BYTES = 64 * 1024
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -37,31 +28,21 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_active_at",
+        "_answer",
         "_buffer",
         "_busy",
         "_closed_by_peer",
-        "_complete",
-        "_decoder",
         "_error",
-        "_framing",
-        "_head",
         "_idle_timeout_seconds",
-        "_left_bytes",
         "_loop",
-        "_lost",
-        "_method",
         "_origin",
-        "_partial",
         "_read_paused",
-        "_spoiled",
+        "_request_cut_short",
         "_timer",
         "_transport",
-        "_unread",
-        "_unread_bytes",
         "_unsent_bytes",
         "_waiter",
         "_write_paused",
-        "answered",
         "idle_since_seconds",
         "on_lost",
         "reused",
@@ -75,42 +56,27 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since_seconds = 0.0
         self._loop = loop
         self._origin = origin
-        self._buffer = buffer
         self._idle_timeout_seconds = idle_timeout_seconds
+        self._buffer = buffer
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._active_at = 0.0
-        self._lost = False
         self._closed_by_peer = False
-        self._busy = False
         self._read_paused = False
         self._write_paused = False
-        self._reset("")
-
-    def _reset(self, method: str) -> None:
-        self.answered = False
-        self._method = method
-        self._error: StoreError | None = None
-        self._head: ResponseHead | None = None
-        self._partial = b""
-        self._framing = 0
-        self._left_bytes = 0
-        self._decoder: ChunkedDecoder | None = None
-        self._complete = False
-        self._spoiled = False
-        self._unread: list[bytes] = []
-        self._unread_bytes = 0
-        self._unsent_bytes = -1
+        self.begin("")
+        self._busy = False
 
     # What the owner of the exchange calls.
 
     def begin(self, method: str) -> None:
-        """Start an exchange on a connection that is free."""
-        self._reset(method)
+        """Start an exchange on a connection that is free and alive."""
+        self._answer = Answer(method)
+        self._error: StoreError | None = None
+        self._unsent_bytes = -1
+        self._request_cut_short = False
         self._busy = True
-        if self._lost:
-            self._error = self._lost_error(None)
 
     def write(self, data: bytes) -> None:
         """Send `data`; nothing happens on a connection that is lost, the next wait tells."""
@@ -119,7 +85,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def drain(self) -> bool:
         """Wait until more may be written. False: the answer has begun, and nothing more need be sent."""
-        while self._head is None:
+        while self._answer.head is None:
             if self._error is not None:
                 raise self._error
             if not self._write_paused:
@@ -127,18 +93,22 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return False
 
+    def cut_request_short(self) -> None:
+        """The rest of the request will not be sent: this exchange is the connection's last."""
+        self._request_cut_short = True
+
     async def head(self) -> ResponseHead:
         """The head of the answer."""
-        while self._head is None:
+        while self._answer.head is None:
             if self._error is not None:
                 raise self._error
             await self._wait()
-        return self._head
+        return self._answer.head
 
     async def more(self) -> list[bytes]:
         """All content that has come and was not taken yet; waits for some. Empty at the end of the body."""
-        while not self._unread:
-            if self._complete:
+        while not self._answer.unread:
+            if self._answer.complete:
                 return []
             if self._error is not None:
                 raise self._error
@@ -147,51 +117,46 @@ class Connection(asyncio.BufferedProtocol):
 
     def taken(self) -> list[bytes]:
         """The content at hand, without waiting."""
-        pieces = self._unread
-        self._unread = []
-        self._unread_bytes = 0
         if self._read_paused and self._transport is not None:
             self._read_paused = False
             self._transport.resume_reading()
-        return pieces
-
-    @property
-    def complete(self) -> bool:
-        """The whole answer has come (some of it may wait to be taken)."""
-        return self._complete
+        return self._answer.take()
 
     def end(self) -> bool:
         """End the exchange after its last byte. True: the connection can serve another one."""
         self._busy = False
         self.reused = True
         self.idle_since_seconds = self._loop.time()
+        head = self._answer.head
         return (
-            not self._spoiled
-            and self._head is not None
-            and self._head.keep_alive
-            and self.alive
+            head is not None
+            and head.keep_alive
+            and not self._answer.surplus
+            and not self._request_cut_short
             and self._transport is not None
+            and not self._transport.is_closing()
             and not self._transport.get_write_buffer_size()
         )
-
-    @property
-    def alive(self) -> bool:
-        """Neither lost nor about to be."""
-        return self._transport is not None and not self._lost and not self._transport.is_closing()
-
-    @property
-    def went_stale(self) -> bool:
-        """The server closed a kept-alive connection before it answered a byte: it never took the request up."""
-        return self.reused and self._closed_by_peer and not self.answered
-
-    def refuse_reuse(self) -> None:
-        """Let this exchange be the last: its request was not sent to the end."""
-        self._spoiled = True
 
     def abort(self) -> None:
         """Drop the connection at once, whatever it is busy with."""
         if self._transport is not None:
             self._transport.abort()
+
+    @property
+    def complete(self) -> bool:
+        """The whole answer has come (some of it may wait to be taken)."""
+        return self._answer.complete
+
+    @property
+    def alive(self) -> bool:
+        """Neither lost nor about to be."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def went_stale(self) -> bool:
+        """The server closed a kept-alive connection before it answered a byte: it never took the request up."""
+        return self.reused and self._closed_by_peer and not self._answer.begun
 
     # What the event loop calls.
 
@@ -202,14 +167,22 @@ class Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(self._buffer[:nbytes])
-        if self._head is not None and self._busy:
-            self._feed(self._left_bytes, data)
-        elif self._busy:
-            self.answered = True
-            self._feed_head(data)
-        else:
+        if not self._busy:
+            # Nobody asked for anything.
             self.abort()
+            return
+        answer = self._answer
+        try:
+            answer.feed(bytes(self._buffer[:nbytes]))
+        except Unavailable as error:
+            self._fail(error)
+            return
+        if answer.head is None:
+            self._active_at = self._loop.time()
+            return
+        if answer.unread_bytes > MAX_UNREAD_BYTES and not answer.complete and not self._read_paused:
+            self._pause_reading()
+        self._wake()
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -219,98 +192,23 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._closed_by_peer = self._error is None
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._framing == UNTIL_CLOSE and exc is None and self._error is None:
-            self._complete = True
-        elif self._error is None and not self._complete:
-            self._error = self._lost_error(exc)
+        if self._error is None:
+            self._closed_by_peer = True
+            self._error = self._answer.connection_closed(exc, self._origin)
         self._wake()
         if self.on_lost is not None:
             self.on_lost(self)
 
-    # The answer, as it comes in.
-
-    def _feed_head(self, data: bytes) -> None:
-        if self._partial:
-            data = self._partial + data
-        end = data.find(b"\r\n\r\n")
-        if end < 0 or end > MAX_HEAD_BYTES:
-            self._partial = data
-            self._active_at = self._loop.time()
-            if len(data) > MAX_HEAD_BYTES:
-                self._fail(malformed(f"its head is longer than {MAX_HEAD_BYTES} bytes"))
-            return
-        try:
-            head = response_head(data[:end], self._method)
-        except Unavailable as error:
-            self._fail(error)
-            return
-        data = data[end + 4 :]
-        if head.status < 200:
-            # An interim answer; the real one follows.
-            self._partial = b""
-            if data:
-                self._feed_head(data)
-            return
-        self._head = head
-        self._framing = head.framing
-        self._left_bytes = head.framing
-        if head.framing == CHUNKED:
-            self._decoder = ChunkedDecoder()
-        self._feed(head.framing, data)
-
-    def _feed(self, left_bytes: int, data: bytes) -> None:
-        """Take in content: `left_bytes` as promised, or one of the other framings."""
-        size = len(data)
-        if left_bytes >= 0:
-            if size >= left_bytes:
-                self._complete = True
-                if size > left_bytes:
-                    self._spoiled = True
-                    data = data[:left_bytes]
-                    size = left_bytes
-            self._left_bytes = left_bytes - size
-        elif self._decoder is not None:
-            self._feed_chunked(self._decoder, data)
-            return
-        if size:
-            self._unread.append(data)
-        self._took(size)
-
-    def _feed_chunked(self, decoder: ChunkedDecoder, data: bytes) -> None:
-        if self._complete:
-            self._spoiled = True
-            return
-        try:
-            pieces = decoder.feed(data)
-        except Unavailable as error:
-            self._fail(error)
-            return
-        self._unread += pieces
-        if decoder.done:
-            self._complete = True
-            self._spoiled = bool(decoder.rest)
-        self._took(len(data))
-
-    def _took(self, size_bytes: int) -> None:
-        self._unread_bytes += size_bytes
-        if self._unread_bytes > MAX_UNREAD_BYTES and not self._complete and not self._read_paused:
-            self._pause_reading()
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+    # Waiting and failing.
 
     def _pause_reading(self) -> None:
         if self._transport is not None:
             self._read_paused = True
             self._transport.pause_reading()
-
-    # Waiting and failing.
 
     async def _wait(self) -> None:
         loop = self._loop
@@ -324,8 +222,9 @@ class Connection(asyncio.BufferedProtocol):
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _ring(self) -> None:
         """The timer: fail if somebody has waited too long, else set it for when that would be."""
@@ -348,12 +247,3 @@ class Connection(asyncio.BufferedProtocol):
         self._error = error
         self._wake()
         self.abort()
-
-    def _lost_error(self, exc: Exception | None) -> StoreError:
-        why = f": {exc}" if exc is not None else ""
-        if self._head is None:
-            return Unavailable(f"{self._origin} closed the connection without an answer{why}")
-        if self._framing > 0:
-            got = self._framing - self._left_bytes
-            return Truncated(f"the answer of {self._origin} ended after {got} of {self._framing} bytes{why}")
-        return Truncated(f"the answer of {self._origin} ended early{why}")

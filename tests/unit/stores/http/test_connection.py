@@ -205,6 +205,13 @@ async def test_nonsense_is_an_error_and_drops_the_connection(answer: bytes) -> N
     assert wire.closing
 
 
+async def test_any_number_of_interim_answers_is_skipped() -> None:
+    connection, _ = exchange()
+    feed(connection, b"HTTP/1.1 100 Continue\r\n\r\n" * 20_000 + b"HTTP/1.1 204 No\r\n\r\n")
+    assert (await connection.head()).status == 204
+    assert connection.end()
+
+
 async def test_reading_stops_above_the_bound_and_goes_on_when_content_is_taken() -> None:
     connection, wire = exchange()
     feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")

@@ -331,15 +331,18 @@ async def answers_ok(peer: Any) -> None:
         await peer.answer(b"ok")
 
 
-async def used(pool: Pool) -> Connection:
-    """A connection that has served one exchange and is still lent out."""
-    connection = await pool.acquire()
+async def use(connection: Connection) -> None:
+    """One exchange, up to where the connection can be released."""
     connection.begin("GET")
     connection.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     assert (await connection.head()).status == 200
-    while not connection.complete:
-        await connection.more()
-    connection.taken()
+    assert await connection.more() == [b"ok"]
+
+
+async def used(pool: Pool) -> Connection:
+    """A connection that has served one exchange and is still lent out."""
+    connection = await pool.acquire()
+    await use(connection)
     return connection
 
 
@@ -387,12 +390,15 @@ async def test_who_asks_for_a_fresh_connection_gets_one_that_was_never_used(pool
     assert not fresh.reused
     again = asyncio.ensure_future(pool.acquire(fresh=True))
     await asyncio.sleep(0)
-    fresh.begin("GET")
-    fresh.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-    while not fresh.complete:
-        await asyncio.sleep(0.001)
+    later = asyncio.ensure_future(pool.acquire())
+    await use(fresh)
     pool.release(fresh)
-    assert not (await asyncio.wait_for(again, 2)).reused
+    first = await asyncio.wait_for(again, 2)
+    assert not first.reused
+    assert not later.done()
+    await use(first)
+    pool.release(first)
+    assert await asyncio.wait_for(later, 2) is first
 
 
 async def test_closing_fails_what_waits_leaves_no_socket_and_no_warning(serve: Any, connect: Any) -> None:
