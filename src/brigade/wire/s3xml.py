@@ -96,13 +96,15 @@ def parse_parts(body: bytes) -> PartsPage:
     return PartsPage(parts, _required(root, "NextPartNumberMarker") if _is_truncated(root) else None)
 
 
-def parse_uploads(body: bytes) -> UploadsPage:
-    """One page of ListMultipartUploads."""
+def parse_uploads(body: bytes, *, always_encoded: bool = False) -> UploadsPage:
+    """One page of ListMultipartUploads; `always_encoded`: the keys are encoded even if the page does not say so."""
     root = parse(body)
     encoded = root.text_of("EncodingType") == "url"
     uploads = [
         MultipartInfo(
-            _decoded(_required(node, "Key"), encoded), _required(node, "UploadId"), _moment(node.text_of("Initiated"))
+            _decoded(_required(node, "Key"), encoded or always_encoded),
+            _required(node, "UploadId"),
+            _moment(node.text_of("Initiated")),
         )
         for node in root.all("Upload")
     ]

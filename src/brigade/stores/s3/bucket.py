@@ -126,8 +126,7 @@ class Bucket:
         """The headers of a conditional write; refused where the server would not look at them."""
         if condition == ALWAYS:
             return []
-        if not self._capabilities.conditional_writes:
-            raise self._lacking("conditional writes", operation, key)
+        self._need("conditional_writes", operation, key)
         headers = []
         if condition.if_match is not None:
             quoted = self._traits.quoted_write_match
@@ -150,8 +149,11 @@ class Bucket:
         except StoreError as error:
             raise self.caller.placed(error, operation, key) from error.__cause__
 
-    def _lacking(self, what: str, operation: str, key: str | None = None) -> Unsupported:
-        return Unsupported(f"this server has no {what}", store=self.name, operation=operation, key=key)
+    def _need(self, capability: str, operation: str, key: str | None = None) -> None:
+        """Refuse a call that this server would not understand, or would ignore."""
+        if not getattr(self._capabilities, capability):
+            words = capability.replace("_", " ")
+            raise Unsupported(f"this server has no {words}", store=self.name, operation=operation, key=key)
 
     def _changed(self, operation: str, key: str, text: str) -> PreconditionFailed:
         return PreconditionFailed(text, store=self.name, operation=operation, key=key)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
-from brigade.errors import NotFound
+from brigade.errors import NotFound, Unavailable
 from brigade.objects import Attributes, Checksum, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.base import ALWAYS, Body, Condition
+from brigade.stores.s3.caller import payload_hash_of
 from brigade.stores.s3.headers import customer_key, write_encryption
 from brigade.stores.s3.objects import ObjectCalls
 from brigade.wire.encoding import encode_query, encode_value
@@ -77,10 +77,16 @@ class MultipartCalls(ObjectCalls):
         headers.append(("content-type", "application/xml"))
         headers += customer_key(self.settings)
         query = f"uploadId={encode_value(upload_id)}"
-        answer = await self.caller.call(
-            "complete_multipart", "POST", key, query, headers, body, sha256(body).hexdigest()
-        )
-        self._not_hidden(answer, "complete_multipart", key)
+        try:
+            answer = await self.caller.call(
+                "complete_multipart", "POST", key, query, headers, body, payload_hash_of(body)
+            )
+            self._not_hidden(answer, "complete_multipart", key)
+        except Unavailable as error:
+            if error.status == 500:
+                # Ceph 16 says this of an upload that is no more; then the parts are gone too, and NotFound is raised here.
+                await self._parts_page(key, upload_id, "0")
+            raise
         with self._reading("complete_multipart", key):
             etag = parse_written(answer.body).etag
         size_bytes = sum(part.size_bytes for part in ordered)
@@ -126,4 +132,4 @@ class MultipartCalls(ObjectCalls):
         pairs += [("key-marker", key_marker), ("upload-id-marker", upload_marker)] if key_marker else []
         answer = await self.caller.call("list_multiparts", "GET", None, encode_query(pairs))
         with self._reading("list_multiparts", None):
-            return parse_uploads(answer.body)
+            return parse_uploads(answer.body, always_encoded=self._traits.encodes_uploads)

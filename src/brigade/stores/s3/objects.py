@@ -85,6 +85,10 @@ class ObjectCalls(Bucket):
         return ObjectInfo(key, body.size_bytes, etag, 0, version_id=answer.headers.get("x-amz-version-id"))
 
     def _attribute_headers(self, attributes: Attributes, operation: str, key: str) -> HeaderList:
+        if attributes.tags:
+            self._need("tags", operation, key)
+        if attributes.acl is not None:
+            self._need("acl", operation, key)
         try:
             return attribute_headers(attributes, encoded_metadata=self._traits.encoded_metadata)
         except StoreError as error:

@@ -143,5 +143,6 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
-        if self._caller is not None:
-            await self._caller.client.close()
+        caller, self._caller = self._caller, None
+        if caller is not None:
+            await caller.client.close()

@@ -17,6 +17,7 @@ class TagCalls(Bucket):
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         """The tags of an object; empty if it has none."""
+        self._need("tags", "read_tags", key)
         query = [("tagging", "")] + ([("versionId", version_id)] if version_id is not None else [])
         answer = await self.caller.call("read_tags", "GET", key, encode_query(query))
         with self._reading("read_tags", key):
@@ -25,6 +26,7 @@ class TagCalls(Bucket):
 
     async def write_tags(self, key: str, tags: Mapping[str, str]) -> None:
         """Make these the tags of the object."""
+        self._need("tags", "write_tags", key)
         if not tags:
             await self.caller.call("write_tags", "DELETE", key, "tagging=")
             return
@@ -34,10 +36,12 @@ class TagCalls(Bucket):
 
     async def read_acl(self, key: str) -> tuple[Grant, ...]:
         """Who may do what with the object."""
+        self._need("acl", "read_acl", key)
         answer = await self.caller.call("read_acl", "GET", key, "acl=")
         with self._reading("read_acl", key):
             return parse_acl(answer.body)
 
     async def write_acl(self, key: str, acl: Sequence[Grant]) -> None:
         """Make these the grants of the object."""
+        self._need("acl", "write_acl", key)
         await self.caller.call("write_acl", "PUT", key, "acl=", grant_headers(acl))

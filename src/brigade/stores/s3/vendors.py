@@ -18,7 +18,8 @@ class Traits:
     `blanks`: what its signature check collapses in header values. `encoded_metadata`: values that are not
     ASCII travel as RFC 2047 words. `tells_tag_count`: HEAD and GET name the number of tags, and say nothing for none.
     `quoted_write_match`: If-Match on PUT is quoted, as the standard has it. `conditional_complete`:
-    CompleteMultipartUpload looks at conditions. `copy_tags`: CopyObject replaces tags. `path_keys`: keys are
+    CompleteMultipartUpload looks at conditions. `copy_tags`: CopyObject replaces tags. `encodes_uploads`: keys in
+    ListMultipartUploads are encoded though the page does not say so. `path_keys`: keys are
     paths of a file system inside, and some cannot be held. `checksums`: HEAD tells checksums when asked.
     """
 
@@ -29,6 +30,7 @@ class Traits:
     quoted_write_match: bool = True
     conditional_complete: bool = True
     copy_tags: bool = True
+    encodes_uploads: bool = False
     path_keys: bool = False
     checksums: bool = False
 
@@ -61,6 +63,7 @@ TRAITS: dict[Vendor, Traits] = {
         tells_tag_count=True,
         quoted_write_match=False,
         copy_tags=False,
+        encodes_uploads=True,
         conditional_complete=False,
     ),
     Vendor.SEAWEEDFS: Traits(
