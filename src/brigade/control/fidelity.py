@@ -25,6 +25,9 @@ class Fidelity(NamedTuple):
     why: str
 
 
+# A store that has all there is: the source to judge a single store by.
+EVERYTHING = Capabilities(tags=True, storage_classes=True, acl=True, object_lock=True)
+
 _ASPECTS = (
     ("content headers", "content_headers"),
     ("user metadata", "metadata"),
