@@ -16,6 +16,8 @@ from brigade.testing.postgres import PostgresServer
 from brigade.testing.processes import children
 from brigade.testing.servers import Server
 
+pytest.register_assert_rewrite("brigade.testing.conformance")
+
 settings.register_profile(
     "brigade",
     deadline=None,  # two slow cores make timing a matter of luck

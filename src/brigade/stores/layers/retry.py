@@ -8,8 +8,9 @@ sides can mend. An answer may be lost after the store has done the work, so each
   success; it then raises `PreconditionFailed`, and whoever set the condition looks again.
 - `delete` of an absent key is fine. Only the keys that failed are tried again.
 - `create_multipart` may leave an upload without parts behind; the engine aborts strays.
-- `complete_multipart` consumes the upload. If it is gone at a later attempt, the object is looked at: when its ETag
-  is the one these parts must give, the first attempt had worked. Otherwise the error stands.
+- `complete_multipart` consumes the upload. Before a later attempt both are looked at: when the upload is gone and the
+  object's ETag is the one these parts must give, the first attempt had worked. An upload that is still there under
+  an object with that ETag proves nothing, since the object may be older and carry other metadata.
 - `get` is retried until it is open. A body that breaks off later is the reader's to handle, since a part of it has
   been handed out.
 """
@@ -155,25 +156,32 @@ class RetryingStore(ForwardingStore):
     async def complete_multipart(
         self, key: str, upload_id: str, parts: Sequence[PartInfo], *, condition: Condition = ALWAYS
     ) -> ObjectInfo:
-        tries: _Tries | None = None
+        try:
+            return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
+        except StoreError as error:
+            tries = _Tries(self, "complete_multipart")
+            await tries.pause(error)
         while True:
+            landed = await self._landed(key, upload_id, parts)
+            if landed is not None:
+                return landed
             try:
                 return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
-            except NotFound:
-                landed = await self._landed(key, parts) if tries is not None else None
-                if landed is None:
-                    raise
-                return landed
             except StoreError as error:
-                tries = tries or _Tries(self, "complete_multipart")
                 await tries.pause(error)
 
-    async def _landed(self, key: str, parts: Sequence[PartInfo]) -> ObjectInfo | None:
-        """The object, if it is the one that completing these parts makes."""
+    async def _landed(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo | None:
+        """The object, if the upload is consumed and the object is the one that these parts make."""
         if not all(is_md5_etag(part.etag) for part in parts):
             return None
         digests = b"".join(bytes.fromhex(part.etag) for part in parts)
         etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        try:
+            await self.list_parts(key, upload_id)
+        except NotFound:
+            pass
+        else:
+            return None
         try:
             info = await self.head(key)
         except NotFound:

@@ -4,7 +4,7 @@ import pytest
 
 from brigade.decide.backoff import Backoff
 from brigade.errors import AccessDenied, NotFound, PreconditionFailed, SourceChanged, Throttled, Unavailable
-from brigade.objects import NO_ATTRIBUTES
+from brigade.objects import NO_ATTRIBUTES, Attributes
 from brigade.stores.base import BytesBody, Condition
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, slow_down
 from brigade.stores.layers.faults import FaultyStore
@@ -191,12 +191,25 @@ async def test_completing_is_not_taken_as_done_for_another_object(build, inner):
 
     store, script = build(
         Fault("complete_multipart", FaultKind.LOSE_ANSWER),
-        Fault("complete_multipart", FaultKind.CHANGE, call=2, change=replace),
+        Fault("list_parts", FaultKind.CHANGE, change=replace),
     )
     upload, part = await upload_one(store)
     with pytest.raises(NotFound):
         await store.complete_multipart("m", upload, [part])
     script.assert_all_fired()
+
+
+async def test_an_equal_object_from_before_is_no_sign_that_completing_worked(build, inner):
+    store, script = build(Fault("complete_multipart", times=1))
+    upload, part = await upload_one(store)
+    await store.complete_multipart("m", upload, [part])
+    script.assert_all_fired()
+    store, script = build(Fault("complete_multipart"))
+    upload = await store.create_multipart("m", attributes=Attributes(metadata={"new": "1"}))
+    part = await store.put_part("m", upload, 1, BytesBody(b"x"))
+    await store.complete_multipart("m", upload, [part])
+    script.assert_all_fired()
+    assert (await inner.head("m")).attributes.metadata == {"new": "1"}
 
 
 async def test_an_unknown_upload_is_an_error_at_the_first_attempt(build):
