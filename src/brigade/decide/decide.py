@@ -109,7 +109,9 @@ def _compare_content(
         return _SKIP_SAME_ETAG
     if _is_remembered(source, target, known):
         assert known is not None
-        return Action(ActionKind.SKIP, "same as when it was proven", known.proof)
+        # A copy that an earlier run took on its size alone does not satisfy a policy that now asks for proof.
+        if not (rules.policy.require_proof and known.proof.is_weak):
+            return Action(ActionKind.SKIP, "same as when it was proven", known.proof)
     if rules.content_etags and is_md5_etag(source.etag) and is_md5_etag(target.etag):
         return Action(ActionKind.COPY, "content differs")
     if rules.local_reads:

@@ -30,7 +30,7 @@ def compile_pattern(pattern: str) -> Callable[[str], object]:
         if "/" not in pattern and "**" not in pattern:
             return re.compile(f"(?:.*/)?{_translate(pattern)}", re.DOTALL).fullmatch
         return re.compile(_translate(pattern.removeprefix("/")), re.DOTALL).fullmatch
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"bad filter pattern {pattern!r}: {error}") from None
 
 
@@ -82,13 +82,29 @@ def _translate_char(char: str, depth: int) -> str:
 
 def _translate_class(rest: str) -> tuple[str, int]:
     """The character class at the start of `rest` and how many characters of it that took."""
-    end = rest.find("]", 2)
+    negated = rest[1:2] in ("!", "^")
+    first = 2 if negated else 1
+    # A bracket right at the start is one of the characters, as in every shell.
+    end = rest.find("]", first + 1)
     if end < 0:
         raise re.error("[ without ]")
-    inner = rest[1:end].replace("\\", "\\\\").replace("[", "\\[")
-    if inner.startswith(("!", "^")):
-        return f"[^/{inner[1:]}]", end + 1
-    return f"[{inner}]", end + 1
+    members = _escape_members(rest[first:end])
+    # No class matches the slash, also not by a range around it.
+    return (f"[^/{members}]" if negated else f"(?!/)[{members}]"), end + 1
+
+
+def _escape_members(inner: str) -> str:
+    """The members of a class, each escaped, so that only a hyphen between two of them means a range."""
+    out: list[str] = []
+    i = 0
+    while i < len(inner):
+        if inner[i + 1 : i + 2] == "-" and i + 2 < len(inner):
+            out.append(f"{re.escape(inner[i])}-{re.escape(inner[i + 2])}")
+            i += 3
+        else:
+            out.append(re.escape(inner[i]))
+            i += 1
+    return "".join(out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,12 @@ class Merge:
         source_end, target_end = len(sources), len(targets)
         pairs: list[Pair] = []
         add = pairs.append
+        identity = self._identity
         while i < source_end and j < target_end:
             left, right = source_ranks[i], target_ranks[j]
             if left == right:
+                if not identity and sources[i].key != targets[j].key:
+                    raise _out_of_order(Side.TARGET, sources[i].key, targets[j].key)
                 add(Pair(sources[i].key, sources[i], targets[j]))
                 i += 1
                 j += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from brigade.objects import MEBIBYTE
+from brigade.objects import MEBIBYTE, is_md5_etag
 
 # What clients commonly use, most frequent first: aws-cli and boto3 8, rclone and mc 5 and 16, console 16 or 17 …
 _COMMON_PART_MEBIBYTES = (8, 5, 16, 15, 10, 64, 32, 128, 100, 25, 50, 20, 256, 512, 6, 7, 12, 24)
@@ -47,6 +47,8 @@ def guess_part_size(size_bytes: int, count: int) -> int | None:
     """
     if count == 1:
         return size_bytes
+    if size_bytes < count:
+        return None
     for mebibytes in _COMMON_PART_MEBIBYTES:
         if _fits(size_bytes, count, mebibytes * MEBIBYTE):
             return mebibytes * MEBIBYTE
@@ -70,10 +72,7 @@ def fits_limits(sizes: Sequence[int], *, min_part_bytes: int, max_part_bytes: in
 
 def composite_etag(part_etags: Sequence[str]) -> str | None:
     """The ETag S3 gives to an upload of these parts, None if a part's ETag is no MD5."""
-    try:
-        digests = b"".join(bytes.fromhex(etag) for etag in part_etags)
-    except ValueError:
+    if not all(is_md5_etag(etag) for etag in part_etags):
         return None
-    if len(digests) != 16 * len(part_etags):
-        return None
+    digests = b"".join(map(bytes.fromhex, part_etags))
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(part_etags)}"

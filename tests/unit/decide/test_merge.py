@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def entries(keys, order, etag):
 def pages(listing, cuts):
     bounds = sorted({min(cut, len(listing)) for cut in cuts})
     edges = [0, *bounds, len(listing)]
-    return [listing[first:last] for first, last in zip(edges, edges[1:], strict=False)]
+    return [listing[first:last] for first, last in itertools.pairwise(edges)]
 
 
 def run(order, sources, targets):
@@ -68,7 +70,7 @@ def test_every_disorder_raises(order, keys, side, cuts):
     listing = [ObjectInfo(key, 1, None, 0) for key in keys]
     empty = [[]]
     sides = [pages(listing, cuts), empty] if side is Side.SOURCE else [empty, pages(listing, cuts)]
-    if all(before < after for before, after in zip(ranks, ranks[1:], strict=False)):
+    if all(before < after for before, after in itertools.pairwise(ranks)):
         assert len(run(order, *sides)) == len(keys)
     else:
         with pytest.raises(ListingOutOfOrder) as caught:
