@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import create_engine
@@ -74,20 +75,28 @@ async def test_commits_are_durable_and_the_log_is_written_ahead(tmp_path: Path) 
     await state.close()
 
 
+class BusyOnce:
+    """Answers the first switch to the log as SQLite does while another process switches."""
+
+    def __init__(self, file: Path) -> None:
+        self.connection = sqlite3.connect(file, isolation_level=None)
+        self.said: list[str] = []
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        self.said.append(statement)
+        if len(self.said) == 1:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorname = "SQLITE_BUSY"
+            raise error
+        return self.connection.execute(statement)
+
+
 def test_switching_to_the_log_waits_for_a_process_that_does_the_same(tmp_path: Path) -> None:
-    """SQLite answers `locked` at once here, whatever the busy timeout."""
-    holder = sqlite3.connect(tmp_path / "f.db", isolation_level=None, check_same_thread=False)
-    holder.execute("CREATE TABLE t (n)")
-    holder.execute("BEGIN EXCLUSIVE")
-    connection = sqlite3.connect(tmp_path / "f.db", isolation_level=None)
-    connection.execute("PRAGMA busy_timeout = 5000")
-    timer = threading.Timer(0.3, lambda: holder.execute("ROLLBACK"))
-    timer.start()
-    engine_module._write_ahead(connection)
-    timer.join()
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
-    holder.close()
+    busy = BusyOnce(tmp_path / "f.db")
+    engine_module._write_ahead(cast("sqlite3.Connection", busy))
+    assert busy.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert busy.said[1] == "BEGIN IMMEDIATE"
+    busy.connection.close()
 
 
 async def test_a_relative_url_means_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

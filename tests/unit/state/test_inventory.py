@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from brigade.errors import StateError
 from brigade.objects import Proof
 from brigade.state.rows import InventoryRow
 from brigade.state.state import State
+from brigade.testing.clock import ManualClock
 
 ODD_KEYS = [
     "a//b", "/lead", "trail/", "sp ace", "plus+", "per%cent", "\u00fc", "u\u0308", "😀", "tab\t", "q?&=#", "k" * 1024,
@@ -101,6 +103,34 @@ async def test_put_if_loses_when_the_row_was_removed_and_came_back(state: State,
     assert await state.inventory.put_if(replication, [seen]) == {"a"}
     await state.inventory.put(replication, [row("a")])
     assert await state.inventory.put_if(replication, [seen]) == {"a"}
+
+
+async def test_a_clock_that_went_back_does_not_lower_a_generation(state: State, replication: int, url: str) -> None:
+    await state.inventory.put(replication, [row("a")])
+    before = (await state.inventory.get_many(replication, ["a"]))["a"].generation
+    slow = ManualClock(auto=False)
+    slow.advance(-3600)
+    other = await State.open(url, clock=slow)
+    await other.inventory.put(replication, [row("a")])
+    assert (await state.inventory.get_many(replication, ["a"]))["a"].generation > before
+    await other.close()
+
+
+async def test_put_if_waits_for_a_writer_that_has_not_committed_and_then_loses(postgres_schema_url: str) -> None:
+    """PostgreSQL only: SQLite has one writer at a time."""
+    state = await State.open(postgres_schema_url, clock=ManualClock(auto=False))
+    replication = await state.replications.ensure("photos", "a → b")
+    await state.inventory.put(replication, [row("a")])
+    seen = (await state.inventory.get_many(replication, ["a"]))["a"]
+    conninfo = postgres_schema_url.replace("postgres:@", "postgres@")
+    with psycopg.connect(conninfo) as other:
+        other.execute("UPDATE inventory SET generation = generation + 1, source_print = 'newer'")
+        task = asyncio.ensure_future(state.inventory.put_if(replication, [seen]))
+        await asyncio.sleep(0.2)
+        assert not task.done()
+    assert await task == {"a"}
+    assert (await state.inventory.get_many(replication, ["a"]))["a"].source_print == "newer"
+    await state.close()
 
 
 async def test_of_two_that_read_the_same_row_one_wins(state: State, replication: int) -> None:

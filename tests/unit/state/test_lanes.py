@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from brigade.clock import SystemClock
 from brigade.errors import StateError
 from brigade.objects import Proof
 from brigade.state.engine import Database, Place, open_database
-from brigade.state.lanes import GROUP_LIMIT, QUEUE_LIMIT
+from brigade.state.lanes import ATTEMPTS, GROUP_LIMIT, QUEUE_LIMIT
 from brigade.state.rows import InventoryRow
 from brigade.state.shield import shielded
 from brigade.state.state import State
@@ -189,6 +191,26 @@ async def test_deadlocked_writers_both_get_through(database: Database) -> None:
     await asyncio.sleep(0.1)
     two = asyncio.ensure_future(database.write.run(lambda connection: cross(connection, 2, 1)))
     assert list(await asyncio.gather(one, two)) == [1, 2]
+
+
+@pytest.mark.parametrize("failures", [1, ATTEMPTS, ATTEMPTS + 1])
+async def test_a_transient_error_is_tried_again_but_not_for_ever(database: Database, failures: int) -> None:
+    calls: list[int] = []
+
+    def flaky(connection: Connection) -> int:
+        insert(connection, len(calls))
+        calls.append(1)
+        if len(calls) <= failures:
+            raise OperationalError("", None, sqlite3.OperationalError("gone"), connection_invalidated=True)
+        return len(calls)
+
+    if failures <= ATTEMPTS:
+        assert await database.write.run(flaky) == failures + 1
+        assert await numbers(database) == [failures], "what a failed attempt wrote is gone"
+    else:
+        with pytest.raises(StateError, match="gone"):
+            await database.write.run(flaky)
+        assert len(calls) == ATTEMPTS + 1
 
 
 async def test_the_state_in_memory_works_like_the_others() -> None:
