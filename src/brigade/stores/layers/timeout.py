@@ -6,14 +6,11 @@ alike. Time that a body takes to bring its next piece is not held against the st
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
-from brigade.errors import StoreError, Unavailable
+from brigade.errors import StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.base import (
     ALWAYS,
@@ -26,6 +23,7 @@ from brigade.stores.base import (
     Store,
 )
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
+from brigade.stores.layers.guard import Guard, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,17 @@ class TimedStore(ForwardingStore):
         super().__init__(inner)
         self.timeouts = timeouts or Timeouts()
         self._call_seconds = self.timeouts.call_seconds
+        self._watch = Watch(
+            min(self.timeouts.call_seconds, self.timeouts.slow_call_seconds, self.timeouts.idle_seconds)
+        )
+        self._name = inner.name
+
+    def guard(self, operation: str, seconds: float, key: str | None = None) -> Guard:
+        """Bounds what runs inside its context."""
+        return Guard(self._watch, seconds, self._name, operation, key)
 
     def _guard(self, operation: str, key: str | None = None) -> Guard:
-        return Guard(self._call_seconds, self.inner.name, operation, key)
+        return Guard(self._watch, self._call_seconds, self._name, operation, key)
 
     async def open(self) -> None:
         with self._guard("open"):
@@ -87,7 +93,7 @@ class TimedStore(ForwardingStore):
         version_id: str | None = None,
     ) -> AbstractAsyncContextManager[ObjectReader]:
         opened = self.inner.get(key, byte_range=byte_range, part=part, condition=condition, version_id=version_id)
-        return _TimedGet(opened, self.timeouts, self.inner.name, key)
+        return _TimedGet(opened, self, key)
 
     async def put(
         self,
@@ -105,7 +111,7 @@ class TimedStore(ForwardingStore):
     def _body_guard(self, operation: str, key: str, body: Body) -> Guard:
         in_memory = type(body) is BytesBody
         seconds = self.timeouts.whole_seconds(body.size_bytes) if in_memory else self.timeouts.idle_seconds
-        return Guard(seconds, self.inner.name, operation, key)
+        return self.guard(operation, seconds, key)
 
     async def copy(
         self,
@@ -115,7 +121,7 @@ class TimedStore(ForwardingStore):
         attributes: Attributes | None = None,
         condition: Condition = ALWAYS,
     ) -> ObjectInfo:
-        with Guard(self.timeouts.slow_call_seconds, self.inner.name, "copy", target_key):
+        with self.guard("copy", self.timeouts.slow_call_seconds, target_key):
             return await self.inner.copy(source_key, target_key, attributes=attributes, condition=condition)
 
     async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
@@ -155,7 +161,7 @@ class TimedStore(ForwardingStore):
     async def complete_multipart(
         self, key: str, upload_id: str, parts: Sequence[PartInfo], *, condition: Condition = ALWAYS
     ) -> ObjectInfo:
-        with Guard(self.timeouts.slow_call_seconds, self.inner.name, "complete_multipart", key):
+        with self.guard("complete_multipart", self.timeouts.slow_call_seconds, key):
             return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
@@ -171,147 +177,46 @@ class TimedStore(ForwardingStore):
             await self.inner.create_bucket()
 
 
-class Guard:
-    """Cancels the task that entered when nothing was noted for `seconds`, and turns that cancel into `Unavailable`.
-
-    `asyncio.timeout` does the same for a fixed time; this one costs half, and noting progress costs no timer.
-    """
-
-    __slots__ = (
-        "_cancelling",
-        "_expired",
-        "_handle",
-        "_key",
-        "_loop",
-        "_operation",
-        "_paused",
-        "_seconds",
-        "_since_seconds",
-        "_store",
-        "_task",
-    )
-
-    _handle: asyncio.TimerHandle
-    _loop: asyncio.AbstractEventLoop
-    _task: asyncio.Task[object]
-
-    def __init__(self, seconds: float, store: str, operation: str, key: str | None) -> None:
-        self._seconds = seconds
-        self._store = store
-        self._operation = operation
-        self._key = key
-        self._expired = False
-        self._paused = False
-
-    def __enter__(self) -> Self:
-        loop = self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        assert task is not None
-        self._task = task
-        self._cancelling = task.cancelling()
-        self._since_seconds = loop.time()
-        self._handle = loop.call_later(self._seconds, self._check)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._handle.cancel()
-        if self._expired:
-            cancelled_by_us = self._task.uncancel() <= self._cancelling
-            if cancelled_by_us and isinstance(error, asyncio.CancelledError):
-                raise Unavailable(
-                    f"no progress for {self._seconds:g} seconds",
-                    store=self._store,
-                    operation=self._operation,
-                    key=self._key,
-                ) from error
-
-    def watched(self, body: Body) -> Body:
-        """The same body, whose progress is noted here; a body in memory shows none and goes in as it is."""
-        return body if type(body) is BytesBody else _WatchedBody(body, self)
-
-    def pause(self) -> None:
-        """From here on somebody else keeps us waiting."""
-        self._paused = True
-
-    def note(self) -> None:
-        """Something moved."""
-        self._paused = False
-        self._since_seconds = self._loop.time()
-
-    def _check(self) -> None:
-        rest = self._seconds if self._paused else self._since_seconds + self._seconds - self._loop.time()
-        # The loop's timers are coarse: what is left of a millisecond is nothing.
-        if rest > 0.001:
-            self._handle = self._loop.call_later(rest, self._check)
-        else:
-            self._expired = True
-            self._task.cancel()
-
-
-class _WatchedBody:
-    """Notes each piece that the store took, and pauses the guard while the next one is brought."""
-
-    __slots__ = ("_body", "_guard", "replayable", "size_bytes")
-
-    def __init__(self, body: Body, guard: Guard) -> None:
-        self._body = body
-        self._guard = guard
-        self.size_bytes = body.size_bytes
-        self.replayable = body.replayable
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        guard = self._guard
-        guard.pause()
-        async for chunk in self._body.chunks():
-            guard.note()
-            yield chunk
-            guard.pause()
-        guard.note()
-
-
 class _TimedGet(ForwardingGet):
     """Bounds the opening, then each wait of the reader."""
 
-    __slots__ = ("_key", "_store", "_timeouts")
+    __slots__ = ("_key", "_store")
 
-    def __init__(
-        self, opened: AbstractAsyncContextManager[ObjectReader], timeouts: Timeouts, store: str, key: str
-    ) -> None:
+    def __init__(self, opened: AbstractAsyncContextManager[ObjectReader], store: TimedStore, key: str) -> None:
         super().__init__(opened)
-        self._timeouts = timeouts
         self._store = store
         self._key = key
 
     async def __aenter__(self) -> ObjectReader:
-        with Guard(self._timeouts.call_seconds, self._store, "get", self._key):
+        store = self._store
+        with store.guard("get", store.timeouts.call_seconds, self._key):
             reader = await self._opened.__aenter__()
-        return _TimedReader(reader, self._timeouts, self._store, self._key)
+        return _TimedReader(reader, store, self._key)
 
 
 class _TimedReader:
     """Bounds the time until the next piece comes."""
 
-    __slots__ = ("_key", "_reader", "_store", "_timeouts", "info")
+    __slots__ = ("_key", "_reader", "_store", "info")
 
-    def __init__(self, reader: ObjectReader, timeouts: Timeouts, store: str, key: str) -> None:
+    def __init__(self, reader: ObjectReader, store: TimedStore, key: str) -> None:
         self.info = reader.info
         self._reader = reader
-        self._timeouts = timeouts
         self._store = store
         self._key = key
 
     async def chunks(self) -> AsyncIterator[bytes]:
         chunks = self._reader.chunks()
-        idle_seconds = self._timeouts.idle_seconds
+        store = self._store
+        idle_seconds = store.timeouts.idle_seconds
         while True:
-            with Guard(idle_seconds, self._store, "get", self._key):
+            with store.guard("get", idle_seconds, self._key):
                 chunk = await anext(chunks, None)
             if chunk is None:
                 return
             yield chunk
 
     async def read(self) -> bytes:
-        with Guard(self._timeouts.whole_seconds(self.info.size_bytes), self._store, "get", self._key):
+        seconds = self._store.timeouts.whole_seconds(self.info.size_bytes)
+        with self._store.guard("get", seconds, self._key):
             return await self._reader.read()
