@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from brigade.objects import ObjectInfo
 from brigade.stores.file.keys import RESERVED_FOLDERS, has_place
+from brigade.stores.file.places import Root
 from brigade.stores.file.records import glance
 from brigade.stores.file.settings import FileSettings, Symlinks
 from brigade.stores.file.sidecars import RecordKeeper
@@ -33,7 +34,7 @@ class Walk:
 
     def __init__(
         self,
-        root: str,
+        root: Root,
         settings: FileSettings,
         keeper: RecordKeeper,
         skip: Callable[[str, str], None],
@@ -41,17 +42,19 @@ class Walk:
         prefix: str,
         start_after: str,
     ) -> None:
-        self._root = root
+        self._root = root.path
         self._settings = settings
         self._keeper = keeper
         self._skip = skip
         self._prefix = prefix
         self._after = start_after
         self._stack: list[_Frame] = []
-        self._device = os.stat(root).st_dev
+        self._device = os.stat(root.path).st_dev
         self._needs_identity = settings.one_file_system or settings.symlinks is Symlinks.FOLLOW
         self._waiting: ObjectInfo | None = None
-        self._begin()
+        folder = prefix.rpartition("/")[0]
+        if not (folder and root.is_misspelled(folder)):
+            self._begin(folder)
 
     def page(self, limit: int) -> tuple[list[ObjectInfo], bool]:
         """The next entries, and whether more follow."""
@@ -66,17 +69,20 @@ class Walk:
             entries.append(entry)
         return entries, False
 
-    def _begin(self) -> None:
+    def _begin(self, folder: str) -> None:
         """Go straight to the directory that holds the prefix, through no link that the walk would not take."""
-        folder, _, _ = self._prefix.rpartition("/")
         path, prefix = self._root, ""
-        if folder:
-            if not has_place(folder) or folder.partition("/")[0] in RESERVED_FOLDERS:
+        if folder and (not has_place(folder) or folder.partition("/")[0] in RESERVED_FOLDERS):
+            return
+        for segment in folder.split("/") if folder else ():
+            # A directory above, with no names to come from it: a loop must be seen from inside, too.
+            identity = self._entry_permit(path, prefix)
+            if identity is None:
                 return
-            for segment in folder.split("/"):
-                path, prefix = f"{path}/{segment}", f"{prefix}{segment}/"
-                if not self._is_directory(path, prefix[:-1]):
-                    return
+            self._stack.append(_Frame(path, prefix, [], identity))
+            path, prefix = f"{path}/{segment}", f"{prefix}{segment}/"
+            if not self._is_directory(path, prefix[:-1]):
+                return
         self._waiting = self._folder(path, prefix) if folder else self._descend(path, prefix, is_root=True)
 
     def _is_directory(self, path: str, key: str) -> bool:
@@ -173,20 +179,27 @@ class Walk:
 
     def _descend(self, path: str, prefix: str, *, is_root: bool) -> ObjectInfo | None:
         """Go into a directory; its own entry if it is marked as a folder object."""
-        identity = (0, 0)
-        if self._needs_identity:
-            status = os.stat(path)
-            identity = (status.st_dev, status.st_ino)
-            if self._settings.one_file_system and status.st_dev != self._device:
-                self._skip(prefix, "on another file system")
-                return None
-            if any(frame.identity == identity for frame in self._stack):
-                self._skip(prefix, "symbolic link to a directory that holds it")
-                return None
+        identity = self._entry_permit(path, prefix)
+        if identity is None:
+            return None
         self._stack.append(_Frame(path, prefix, self._names(path, prefix), identity))
         if is_root or prefix <= self._after or not prefix.startswith(self._prefix):
             return None
         return folder_object(self._keeper, path, prefix)
+
+    def _entry_permit(self, path: str, prefix: str) -> tuple[int, int] | None:
+        """The identity of a directory that may be entered, None (and counted) for one that may not."""
+        if not self._needs_identity:
+            return (0, 0)
+        status = os.stat(path)
+        if self._settings.one_file_system and status.st_dev != self._device:
+            self._skip(prefix, "on another file system")
+            return None
+        identity = (status.st_dev, status.st_ino)
+        if any(frame.identity == identity for frame in self._stack):
+            self._skip(prefix, "symbolic link to a directory that holds it")
+            return None
+        return identity
 
     def _names(self, path: str, prefix: str) -> list[str]:
         names = []

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from brigade.errors import BucketMissing, InvalidKey, NotFound
+from brigade.stores.file.casing import folds_case, other_spelling
 from brigade.stores.file.keys import RESERVED_FOLDERS, has_place
 from brigade.stores.file.settings import Symlinks
 
@@ -34,6 +35,7 @@ class Root:
         self._follows = symlinks is Symlinks.FOLLOW
         self._store = store
         self._identity: tuple[int, int] | None = None
+        self.folds_case: bool | None = None
 
     def settle(self) -> None:
         """Remember which directory this is, so that a vanished mount is noticed later."""
@@ -41,6 +43,7 @@ class Root:
         self.require("open")
         status = os.stat(self.path)
         self._identity = (status.st_dev, status.st_ino)
+        self.folds_case = folds_case(self.path)
 
     def require(self, operation: str) -> None:
         """Raise `BucketMissing` unless the root is there and still the directory that was opened."""
@@ -61,13 +64,17 @@ class Root:
                 hint="it was unmounted or replaced: mount it again",
             )
 
+    def is_misspelled(self, key: str) -> bool:
+        """Whether a file system that ignores case would answer for a name spelled otherwise."""
+        return bool(self.folds_case) and other_spelling(self.path, key) is not None
+
     def path_of(self, key: str) -> str:
         """The path of a key's file or folder, links and all."""
         return f"{self.path}/{key.rstrip('/')}"
 
     def readable_path(self, key: str, operation: str) -> str:
         """The path to read a key from. Raises `NotFound` where the listing would not show it."""
-        if not has_place(key):
+        if not has_place(key) or self.is_misspelled(key):
             raise self._absent(key, operation)
         if self._follows:
             return self._real_path(key, operation)
@@ -100,6 +107,8 @@ class Root:
 
     def refuse_conflict(self, key: str, operation: str) -> None:
         """Raise `InvalidKey` if a file stands where this key needs a directory, or the other way round."""
+        if self.folds_case is not False:
+            self._refuse_other_spelling(key, operation)
         path = self.path_of(key)
         try:
             status = os.lstat(path)
@@ -110,17 +119,20 @@ class Root:
         if key.endswith("/"):
             if not stat.S_ISDIR(status.st_mode):
                 raise self._conflict(key, operation, f"the file {key.rstrip('/')!r} stands where it needs a directory")
-        elif stat.S_ISDIR(status.st_mode):
-            self._make_way(key, path, operation)
+        elif stat.S_ISDIR(status.st_mode) and os.listdir(path):
+            raise self.conflict_with_directory(key, operation)
 
-    def _make_way(self, key: str, path: str, operation: str) -> None:
-        """An empty directory is no object and gives way; any other one holds keys."""
-        try:
-            os.rmdir(path)
-        except FileNotFoundError:
-            return
-        except OSError:
-            raise self._conflict(key, operation, f"the directory {key + '/'!r} stands where it needs a file") from None
+    def _refuse_other_spelling(self, key: str, operation: str) -> None:
+        if self.folds_case is None:
+            self.folds_case = folds_case(self.path)
+        other = other_spelling(self.path, key) if self.folds_case else None
+        if other is not None:
+            reason = f"{other!r} is there, and this file system does not tell the two names apart"
+            raise self._conflict(key, operation, reason)
+
+    def conflict_with_directory(self, key: str, operation: str) -> InvalidKey:
+        """The error for a key in whose place there is a directory with something in it."""
+        return self._conflict(key, operation, f"the directory {key + '/'!r} stands where it needs a file")
 
     def _blocked(self, key: str, operation: str) -> InvalidKey:
         segments = key.rstrip("/").split("/")
@@ -135,7 +147,7 @@ class Root:
         return self._conflict(key, operation, "a file stands where it needs a directory")
 
     def _conflict(self, key: str, operation: str, reason: str) -> InvalidKey:
-        hint = "a file system cannot hold a file and a directory of one name: rename one of the two keys"
+        hint = "rename one of the two keys"
         return InvalidKey(
             f"a directory cannot hold this key: {reason}", store=self._store, operation=operation, key=key, hint=hint
         )

@@ -33,7 +33,7 @@ class Remover:
         for key in keys:
             try:
                 answers[key] = None
-                if has_place(key):
+                if has_place(key) and not self._root.is_misspelled(key):
                     changed.update(dict.fromkeys(self._delete_one(key)))
             except OSError as error:
                 answers[key] = translated(error, store=self._store, operation="delete", key=key)

@@ -50,7 +50,7 @@ class FileStore:
         self._writes = DiskThreads(settings.write_threads, "file-write")
         self._syncs = DirectorySyncs(self._writes)
         self._keeper = RecordKeeper(self._root.path, fsync=settings.fsync)
-        self._folder = TemporaryFolder(self._root.path, clock)
+        self._folder = TemporaryFolder(self._root, clock)
         self._reader = Reader(self._root, self._keeper, settings.symlinks, name)
         self._writer = Writer(self._root, self._keeper, self._folder, self._reader, settings, name)
         self._uploads = Uploads(self._folder, self._writer, clock, name, fsync=settings.fsync)
@@ -99,7 +99,7 @@ class FileStore:
                 self._keeper.look()
                 after = start_after if cursor is None else cursor
                 walk = Walk(
-                    self._root.path, self._settings, self._keeper, self.skipped.add, prefix=prefix, start_after=after
+                    self._root, self._settings, self._keeper, self.skipped.add, prefix=prefix, start_after=after
                 )
             entries, more = walk.page(limit)
             if not more:

@@ -13,11 +13,13 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from brigade.clock import Clock
 from brigade.objects import Checksum, ChecksumAlgorithm
 from brigade.stores.digests import Digest, new_digest
 from brigade.stores.file.keys import TEMPORARY_FOLDER
+from brigade.stores.file.places import Root
 
 _FOLDER_MARK = "w-"
 _NAME_SPACE = 1 << 48
@@ -121,8 +123,9 @@ def remove_quietly(path: str) -> None:
 class TemporaryFolder:
     """This process's folder for files on their way, made with the first one. All calls block."""
 
-    def __init__(self, root: str, clock: Clock) -> None:
-        self.parent = f"{root}/{TEMPORARY_FOLDER}"
+    def __init__(self, root: Root, clock: Clock) -> None:
+        self.parent = f"{root.path}/{TEMPORARY_FOLDER}"
+        self._root = root
         self._clock = clock
         self._lock = threading.Lock()
         self._held: int | None = None
@@ -153,7 +156,9 @@ class TemporaryFolder:
 
     def make_folder(self, mark: str) -> str:
         """Make a folder under a new name beginning with `mark`; its path."""
-        self.make_parent()
+        self._root.require("put")  # Never into the empty directory that an unmounted disk leaves.
+        with suppress(FileExistsError):
+            os.mkdir(self.parent)
         number = int(self._clock.random() * _NAME_SPACE)
         while True:
             path = f"{self.parent}/{mark}{number:012x}"
@@ -163,13 +168,6 @@ class TemporaryFolder:
                 number += 1  # Chance may repeat itself, and does in tests.
             else:
                 return path
-
-    def make_parent(self) -> None:
-        """Make `.brigade-tmp/` itself, never the root."""
-        try:
-            os.mkdir(self.parent)
-        except FileExistsError:
-            return
 
     def _claim(self) -> None:
         while self._held is None:

@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from brigade.errors import Corrupt, InvalidKey, NotFound, Rejected, Truncated
@@ -150,14 +151,22 @@ class Writer:
             except FileNotFoundError:
                 if attempt == _TRIES or not os.path.lexists(temporary):
                     raise
-            except (IsADirectoryError, NotADirectoryError):
-                self._root.refuse_conflict(key, operation)
-                if attempt == _TRIES:
+            except IsADirectoryError:
+                if parent is None or attempt == _TRIES:
                     raise
+                self._make_way(key, parent, operation)
             finally:
                 if parent is not None:
                     os.close(parent.descriptor)
         raise AssertionError("the last try returns or raises")
+
+    def _make_way(self, key: str, parent: Parent, operation: str) -> None:
+        """An empty directory is no object and gives way to one; a folder object does not."""
+        if self._current(f"{key}/") is None:
+            with suppress(OSError):
+                os.rmdir(parent.name, dir_fd=parent.descriptor)
+                return
+        raise self._root.conflict_with_directory(key, operation)
 
     def _rename(self, temporary: str, key: str, parent: Parent, condition: Condition, operation: str) -> None:
         if condition == ALWAYS:
@@ -172,9 +181,9 @@ class Writer:
         """Make a name that must be new in one step, so that another process cannot come between."""
         try:
             os.link(temporary, parent.name, dst_dir_fd=parent.descriptor, follow_symlinks=False)
-        except FileExistsError:
-            self._reader.check(key, self._reader.look(key, operation).info, condition, operation)
-            raise
+        except FileExistsError as error:
+            self._reader.check(key, self._current(key), condition, operation)
+            raise IsADirectoryError(error.errno, error.strerror) from error
         except OSError as error:
             if error.errno in _NO_HARD_LINKS:
                 return False
