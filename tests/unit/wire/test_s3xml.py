@@ -23,9 +23,8 @@ NS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
         (b'<ErrorResponse xmlns="x"><Error><Code>A</Code></Error></ErrorResponse>', ("A", "", None)),
         (b"<Something/>", ("", "", None)),
         (
-            b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'a' is wrong; expecting 'eu-west-1'"
-            b"</Message></Error>",
-            ("AuthorizationHeaderMalformed", "the region 'a' is wrong; expecting 'eu-west-1'", "eu-west-1"),
+            b"<Error><Code>PermanentRedirect</Code><Message>wrong; expecting 'eu-west-1'</Message></Error>",
+            ("PermanentRedirect", "wrong; expecting 'eu-west-1'", "eu-west-1"),
         ),
         (b"<Error><Code>A</Code><Region>garage</Region></Error>", ("A", "", "garage")),
     ],

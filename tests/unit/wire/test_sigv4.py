@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import calendar
-import datetime
 import timeit
+from datetime import UTC, datetime
 from hashlib import sha256
 from unittest.mock import patch
 from urllib.parse import quote, urlsplit
@@ -237,7 +237,7 @@ VALUES = st.text(
 )
 HEADERS = st.dictionaries(st.from_regex(r"x-amz-meta-[a-z0-9-]{1,8}", fullmatch=True), VALUES, max_size=4)
 TOKENS = st.none() | st.just("the/session+token==")
-MOMENT = datetime.datetime(2026, 11, 20, 6, 30, 1, tzinfo=datetime.UTC)
+MOMENT = datetime(2026, 11, 20, 6, 30, 1, tzinfo=UTC)
 MOMENT_NS = int(MOMENT.timestamp()) * 1_000_000_000
 
 
