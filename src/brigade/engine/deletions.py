@@ -68,7 +68,9 @@ class Deletions:
         for batch in self._batches():
             alive |= await self._confirm(batch)
         for batch in self._batches():
-            await self._delete([planned for planned in batch if planned.key not in alive])
+            self._tell_alive([planned for planned in batch if planned.key in alive])
+            if gone := [planned for planned in batch if planned.key not in alive]:
+                await self._delete(gone)
 
     def _batches(self) -> Iterator[list[Planned]]:
         self._file.seek(0)
@@ -102,6 +104,11 @@ class Deletions:
                     if planned.confirm:
                         group.create_task(confirm(planned.key))
         return alive
+
+    def _tell_alive(self, batch: list[Planned]) -> None:
+        for planned in batch:
+            reason = "written at the source since it was listed"
+            self._tell(Outcome(planned.key, ActionKind.SKIP, reason, Proof.NONE, planned.size_bytes))
 
     async def _delete(self, batch: list[Planned]) -> None:
         keys = [planned.key for planned in batch]

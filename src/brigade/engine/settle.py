@@ -12,7 +12,7 @@ from brigade.engine.job import Job
 from brigade.engine.metadata import Look, look_at_attributes, update_attributes
 from brigade.engine.proving import matches_etag_of, same_bytes
 from brigade.engine.report import Outcome
-from brigade.errors import NotFound, SourceChanged, StorageFull, StoreError, Unsupported
+from brigade.errors import NotFound, PreconditionFailed, SourceChanged, StorageFull, StoreError, Unsupported
 from brigade.objects import ObjectInfo, Proof
 from brigade.replications import CompareMode, DeleteMode
 from brigade.state.rows import InventoryRow
@@ -67,7 +67,7 @@ class Settler:
         for _ in range(self._job.limits.attempts):
             try:
                 return await self._resolve_once(pair, action, known)
-            except (SourceChanged, NotFound):
+            except (SourceChanged, PreconditionFailed, NotFound):
                 pair = await self._look_again(pair)
                 action = decide(pair.source, pair.target, known, self._job.rules)
                 if not action.needs_look:
@@ -113,14 +113,17 @@ class Settler:
 
     async def _act(self, resolved: Resolved, known: Known | None) -> Outcome:
         pair, action, looked, look = resolved
+        if pair.source is None:
+            # Deletions are planned from whole listings only: the next run sees to this key.
+            return Outcome(pair.key, ActionKind.SKIP, "gone at the source since it was listed", Proof.NONE, 0)
         if self._job.dry_run:
             return Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
-        if action.kind is ActionKind.COPY and pair.source is not None:
+        if action.kind is ActionKind.COPY:
             return await self._copy(pair, pair.source, action, known)
-        if action.kind is ActionKind.COPY_METADATA and look is not None and pair.source is not None:
+        if action.kind is ActionKind.COPY_METADATA and look is not None:
             return await self._copy_metadata(pair, pair.source, look, action, known)
-        if action.kind is ActionKind.SKIP and looked and pair.source is not None and pair.target is not None:
-            tagged = bool(look and look.expected.tags)
+        if action.kind is ActionKind.SKIP and looked and pair.target is not None:
+            tagged = bool(look.expected.tags) if look is not None else known is not None and known.tagged
             await self._remember(pair.source, pair.target, action.proof, known, tagged=tagged, wrote=False)
         return Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
 

@@ -89,7 +89,7 @@ def _status(pair: Pair, action: Action) -> DifferenceStatus | None:
         return DifferenceStatus.MISSING if pair.target is None else DifferenceStatus.DIFFERENT
     if action.kind is ActionKind.COPY_METADATA:
         return DifferenceStatus.METADATA
-    if action.kind is ActionKind.DELETE:
+    if action.kind in (ActionKind.DELETE, ActionKind.CONFLICT):
         return DifferenceStatus.EXTRA
     if action.kind is ActionKind.SKIP and action.proof is Proof.SIZE:
         return DifferenceStatus.UNPROVABLE
