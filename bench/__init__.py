@@ -1,0 +1,1 @@
+"""Brigade and its peers, measured in turn on the same servers and the same data: `make bench`."""

@@ -1,0 +1,102 @@
+"""One workload, run by all its contenders in turn, round after round: A B C, A B C, …"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.ground import Ground
+from bench.measure import Command, Measured, measure
+from bench.sizes import Sizes
+
+
+class Turn(NamedTuple):
+    """What one run may use: an empty directory of its own and, in most workloads, a fresh bucket at the target."""
+
+    directory: Path
+    bucket: str
+
+    @property
+    def state(self) -> Path:
+        """Where Brigade remembers; fresh for each run."""
+        return self.directory / "state.db"
+
+
+class Run(NamedTuple):
+    """One run and what was wrong with it; empty if it did all it had to do."""
+
+    measured: Measured
+    server_cpu_seconds: float
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A workload. `units` is how many objects or gigabytes it moves, `judge` finds what is wrong with an outcome."""
+
+    name: str
+    title: str
+    unit: str
+    units: float
+    rounds: int
+    contenders: Mapping[str, Callable[[Turn], Command]] = field(repr=False)
+    judge: Callable[[str, Turn, Measured], str] = field(repr=False)
+    fresh_bucket: bool = True
+
+
+def hold(contest: Contest, ground: Ground, sizes: Sizes, tell: Callable[[str], None]) -> dict[str, list[Run]]:
+    """All rounds of a contest: the runs of each contender, in order."""
+    runs: dict[str, list[Run]] = {name: [] for name in contest.contenders}
+    for number in range(contest.rounds):
+        for name in contest.contenders:
+            run = _run(contest, ground, name, sizes)
+            runs[name].append(run)
+            tell(_line(contest, name, number, run))
+    return runs
+
+
+def _run(contest: Contest, ground: Ground, name: str, sizes: Sizes) -> Run:
+    with _turn(contest, ground) as turn:
+        command = contest.contenders[name](turn)
+        ground.calm_down(sizes.calm_seconds)
+        served_seconds = ground.server_cpu_seconds()
+        measured = measure(command, directory=turn.directory, timeout_seconds=sizes.timeout_seconds)
+        served_seconds = ground.server_cpu_seconds() - served_seconds
+        trouble = _failure(measured, sizes.timeout_seconds) or contest.judge(name, turn, measured)
+        return Run(measured, served_seconds, trouble)
+
+
+@contextmanager
+def _turn(contest: Contest, ground: Ground) -> Iterator[Turn]:
+    directory = ground.directory / "turn"
+    directory.mkdir()
+    bucket = ground.make_bucket() if contest.fresh_bucket else ""
+    try:
+        yield Turn(directory, bucket)
+    finally:
+        if bucket:
+            ground.drop_bucket(bucket)
+        shutil.rmtree(directory)
+
+
+def _failure(measured: Measured, timeout_seconds: float) -> str:
+    if measured.exit_code is None:
+        return f"not done after {timeout_seconds:g} s"
+    if measured.exit_code:
+        words = (measured.errors or measured.output).strip().splitlines()
+        return f"exit code {measured.exit_code}: {words[-1] if words else 'no word why'}"
+    return ""
+
+
+def _line(contest: Contest, name: str, number: int, run: Run) -> str:
+    cost = run.measured
+    rate = contest.units / cost.wall_seconds
+    return (
+        f"{contest.name:12} {number + 1}/{contest.rounds} {name:18} {cost.wall_seconds:8.2f} s {cost.cpu_seconds:8.2f} s CPU"
+        f" {cost.peak_rss_bytes / 2**20:6.0f} MiB {rate:10.1f} {contest.unit}s/s"
+        + (f"  FAILED: {run.trouble}" if run.trouble else "")
+    )
