@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -41,6 +42,8 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work()
 
+    gc.freeze()
+    gc.enable()
     try:
         return uvloop.run(with_signals())
     except asyncio.CancelledError:
