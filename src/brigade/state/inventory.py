@@ -19,11 +19,11 @@ from brigade.state.inventory_sql import Batch, InventoryStatements, Stored
 from brigade.state.inventory_sqlite import SqliteInventory
 from brigade.state.keys import decode_key, encode_key, encode_keys
 from brigade.state.rows import InventoryRow
-from brigade.state.schema import inventory
+from brigade.state.schema import TAGGED, inventory
 
 _PROOFS = {proof.value: proof for proof in Proof}
 _FLAGS = [(False, False), (True, False), (False, True), (True, True)]
-"""(written, tagged) by the stored number."""
+"""(written, tagged) by the stored number; `schema.TAGGED` knows it too."""
 
 
 class Inventory:
@@ -62,12 +62,8 @@ class Inventory:
         return not await self.rows(replication_id, limit=1)
 
     async def any_tagged(self, replication_id: int) -> bool:
-        """True if any object with tags is known; reads rows until it meets one."""
-        query = (
-            select(inventory.c.flags)
-            .where(inventory.c.replication_id == replication_id, inventory.c.flags >= _FLAGS.index((False, True)))
-            .limit(1)
-        )
+        """True if any object with tags is known; one look into an index."""
+        query = select(inventory.c.flags).where(inventory.c.replication_id == replication_id, TAGGED).limit(1)
         return await self._database.read.run(lambda connection: connection.execute(query).first() is not None)
 
     async def put(self, replication_id: int, rows: Iterable[InventoryRow]) -> None:

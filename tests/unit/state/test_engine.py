@@ -138,8 +138,8 @@ async def test_an_unreachable_postgres_is_named_without_its_password(url: str) -
     assert "s3cr3t" not in repr(Place.parse(url))
 
 
-async def test_a_postgres_database_that_is_not_there_is_named(postgres_directory: Path) -> None:
-    error = await refusal(f"postgresql://postgres:@/absent?host={postgres_directory}")
+async def test_a_postgres_database_that_is_not_there_is_named(postgres_url: str) -> None:
+    error = await refusal(postgres_url.replace("/postgres?", "/absent?"))
     assert "does not exist" in error.message
 
 

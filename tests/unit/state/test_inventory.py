@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from brigade.errors import StateError
 from brigade.objects import Proof
 from brigade.state.rows import InventoryRow
+from brigade.state.schema import TAGGED, inventory
 from brigade.state.state import State
 from brigade.testing.clock import ManualClock
 
@@ -81,6 +84,29 @@ async def test_replications_do_not_see_each_other(state: State, replication: int
     assert not await state.inventory.is_empty(replication)
 
 
+async def test_whether_any_object_with_tags_is_known_follows_the_rows(state: State, replication: int) -> None:
+    other = await state.replications.ensure("other", "a → c")
+    await state.inventory.put(replication, [row(f"k{number}") for number in range(300)])
+    assert not await state.inventory.any_tagged(replication)
+    await state.inventory.put(replication, [row("k7")._replace(tagged=True)])
+    assert await state.inventory.any_tagged(replication)
+    assert not await state.inventory.any_tagged(other)
+    await state.inventory.put(replication, [row("k7")])
+    assert not await state.inventory.any_tagged(replication)
+
+
+async def test_asking_for_tags_uses_the_index(tmp_path: Path) -> None:
+    state = await State.open(f"sqlite:///{tmp_path}/brigade.db", clock=ManualClock(auto=False))
+    query = select(inventory.c.flags).where(inventory.c.replication_id == 1, TAGGED).limit(1)
+    plan = await state._database.read.run(
+        lambda connection: connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {query.compile(connection, compile_kwargs={'literal_binds': True})}"
+        ).all()
+    )
+    assert "INDEX inventory_tagged" in str(plan)
+    await state.close()
+
+
 async def test_put_if_of_an_absent_key_needs_generation_zero(state: State, replication: int) -> None:
     assert await state.inventory.put_if(replication, [row("a"), row("b", generation=7)]) == {"b"}
     assert list(await state.inventory.get_many(replication, ["a", "b"])) == ["a"]
@@ -122,8 +148,7 @@ async def test_put_if_waits_for_a_writer_that_has_not_committed_and_then_loses(p
     replication = await state.replications.ensure("photos", "a → b")
     await state.inventory.put(replication, [row("a")])
     seen = (await state.inventory.get_many(replication, ["a"]))["a"]
-    conninfo = postgres_schema_url.replace("postgres:@", "postgres@")
-    with psycopg.connect(conninfo) as other:
+    with psycopg.connect(postgres_schema_url) as other:
         other.execute("UPDATE inventory SET generation = generation + 1, source_print = 'newer'")
         task = asyncio.ensure_future(state.inventory.put_if(replication, [seen]))
         await asyncio.sleep(0.2)

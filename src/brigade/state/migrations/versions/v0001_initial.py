@@ -49,6 +49,10 @@ def _create_inventory() -> None:
         sqlite_with_rowid=False,
         postgresql_partition_by="HASH (replication_id, key)",
     )
+    tagged = sa.text("flags >= 2")
+    op.create_index(
+        "inventory_tagged", "inventory", ["replication_id", "flags"], sqlite_where=tagged, postgresql_where=tagged
+    )
     if op.get_bind().dialect.name == "postgresql":
         for number in range(16):
             op.execute(
