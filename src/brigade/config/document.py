@@ -35,11 +35,14 @@ _Loader.add_implicit_resolver(_TAG + "null", re.compile(r"(?:~|null|)$"), ["~", 
 
 @dataclass(slots=True)
 class Document:
-    """The values of a file and the line that each of them stands on."""
+    """The values of a file and the line that each of them stands on.
+
+    `seen` holds the nodes met so far: true while what is inside of one is being read.
+    """
 
     values: object = None
     lines: dict[Place, int] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
+    seen: dict[int, bool] = field(default_factory=dict)
 
     def line_of(self, place: Place) -> int:
         """The line of the value at `place`, or of the nearest section around it; 0 if the file is empty."""
@@ -66,11 +69,13 @@ def read_document(text: str, name: str) -> Document:
 
 
 def _note(node: yaml.Node, place: Place, document: Document, name: str) -> None:
-    """Remember where each value stands; refuse keys that stand there twice."""
+    """Remember where each value stands; refuse keys that stand there twice and aliases that hold themselves."""
     document.lines.setdefault(place, node.start_mark.line + 1)
     if id(node) in document.seen:
-        return  # an alias; it may even hold itself
-    document.seen.add(id(node))
+        if document.seen[id(node)]:
+            raise ConfigError(f"{name}:{node.start_mark.line + 1}: {dotted(place)} holds itself")
+        return  # an alias of what was noted where it stands
+    document.seen[id(node)] = True
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, str(key.value))
@@ -83,6 +88,7 @@ def _note(node: yaml.Node, place: Place, document: Document, name: str) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _note(value, (*place, index), document, name)
+    document.seen[id(node)] = False
 
 
 def dotted(place: Place) -> str:

@@ -41,7 +41,8 @@ class _Walk:
         if escaped:
             return match[0][1:]
         if reference.startswith("file:"):
-            return self._read(self.directory / reference[5:], place) or match[0]
+            text = self._read(self.directory / reference[5:], place)
+            return match[0] if text is None else text
         if not _NAME.fullmatch(reference):
             self.problems.append(Problem(place, "a reference is written ${NAME} or ${file:/path}"))
         elif reference not in self.environment:

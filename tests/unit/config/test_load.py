@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from brigade.config.load import Loaded, examine_config, find_config, load_config
+from brigade.config.model import json_schema
+from brigade.config.sample import SAMPLE
+from brigade.errors import ConfigError
+from brigade.replications import DeleteMode, FilterRule, MaxDelete
+
+GOOD = """\
+state: brigade.db
+stores:
+  ceph: {type: s3, endpoint: "https://s3.example:8443", access_key: "${KEY}", secret_key: "${file:secret}"}
+  disk: {type: file, root: data, symlinks: follow}
+replications:
+  photos:
+    source: ceph:photos
+    target: disk:photos
+    delete: no
+    max_delete: 5
+    filters: [{exclude: "tmp/**"}, {include: "**"}]
+    min_size: 1KiB
+    min_age: 2h
+    tags: false
+    reconcile: once
+"""
+
+
+def write(directory: Path, text: str) -> Path:
+    file = directory / "brigade.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def mistakes(directory: Path, text: str, **environment: str) -> list[str]:
+    found = examine_config(write(directory, text), environment)
+    assert isinstance(found, list), "this configuration should not be accepted"
+    return [line.removeprefix(f"{directory}/") for line in found]
+
+
+def test_a_good_configuration_becomes_a_policy(tmp_path: Path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    loaded = load_config(write(tmp_path, GOOD), {"KEY": "key"})
+    ceph = loaded.config.stores["ceph"]
+    assert ceph.type == "s3"
+    assert (ceph.access_key, ceph.secret_key) == ("key", "s3cret")
+    policy = loaded.config.replications["photos"].policy()
+    assert policy.delete is DeleteMode.NO, "`no` is a word, not false"
+    assert policy.max_delete == MaxDelete(5, is_percent=False)
+    assert policy.filters == (FilterRule(False, "tmp/**"), FilterRule(True, "**"))
+    assert (policy.min_size_bytes, policy.min_age_seconds, policy.tags) == (1024, 7200, False)
+    assert loaded.directory == tmp_path
+
+
+def test_secrets_stay_out_of_the_representation(tmp_path: Path):
+    (tmp_path / "secret").write_text("s3cret\n")
+    assert "s3cret" not in repr(load_config(write(tmp_path, GOOD), {"KEY": "key"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "stores:\n  m: {type: s3, acess_key: k}\n",
+            "brigade.yaml:2: stores.m.acess_key: unknown key, did you mean access_key?",
+        ),
+        ("storage: {}\n", "brigade.yaml:1: storage: unknown key, did you mean stores?"),
+        (
+            "stores:\n  m:\n    type: s3\n    concurrency: many\n",
+            "brigade.yaml:4: stores.m.concurrency: must be a whole number",
+        ),
+        (
+            "stores: {m: {type: s3, secret_key: 12345, access_key: k}}",
+            "stores.m.secret_key: must be text: put quotes around it",
+        ),
+        ("stores: {m: {type: gcs}}", "stores.m.type: must be s3, file or memory"),
+        ("stores: {m: {root: x}}", "stores.m: has no type: write s3, file or memory"),
+        ("stores: {m: {type: file}}", "stores.m.root: is missing"),
+        ("stores: {m: {type: s3, endpoint: 's3.example'}}", "stores.m.endpoint: must be a URL like https://host:port"),
+        (
+            "stores: {m: {type: s3, access_key: k}}",
+            "stores.m: access_key and secret_key belong together: secret_key is missing",
+        ),
+        ("stores: {m: {type: s3, anonymous: true, profile: p}}", "stores.m.anonymous: an anonymous store has neither"),
+        ("stores: {'a b': {type: memory}}", "stores.a b: a store's name is made of"),
+        ("stores: {m: {type: s3, bandwidth: 5MiB/m}}", "stores.m.bandwidth: '5MiB/m' is no bandwidth"),
+        ("stores: {m: {type: s3, verify_tls: no}}", "stores.m.verify_tls: must be true or false"),
+        ("stores: {m: {type: s3, listing_order: random}}", "stores.m.listing_order: must be bytes, components or none"),
+        ("stores: []", "stores: must be a section with keys"),
+        ("- a", "not a section"),
+        ("", "the configuration is empty"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str):
+    assert any(expected in line for line in mistakes(tmp_path, text)), mistakes(tmp_path, text)
+
+
+REPLICATION = "stores: {{m: {{type: memory}}, d: {{type: file, root: x}}}}\nreplications:\n  r: {{source: '{0}', target: '{1}'{2}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "more", "expected"),
+    [
+        ("x:a", "m:a", "", "replications.r.source: 'x:a': there is no store 'x'"),
+        ("m:*", "m:a", "", "replications.r.target: all buckets go to all buckets"),
+        ("d:*", "m:*", "", "replications.r.source: d:*: a directory has no buckets"),
+        ("m:a", "m:b", ", delete: maybe", "replications.r.delete: must be no, tracked or mirror"),
+        (
+            "m:a",
+            "m:b",
+            ", reconcile: 6h",
+            "replications.r.reconcile: must be `once`: schedules are not in this version",
+        ),
+        (
+            "m:a",
+            "m:b",
+            ", live: [watch]",
+            "replications.r.live: remove this key: following changes is not in this version",
+        ),
+        ("m:a", "m:b", ", max_delete: 200%", "replications.r.max_delete: '200%' is no limit"),
+        ("m:a", "m:b", ", filters: [{include: a, exclude: b}]", "replications.r.filters[0]: a rule has either"),
+        ("m:a", "m:b", ", filters: [{include: '[a'}]", "replications.r.filters[0]: bad filter pattern '[a'"),
+        (
+            "m:a",
+            "m:b",
+            ", filters: [{includ: a}]",
+            "replications.r.filters[0].includ: unknown key, did you mean include?",
+        ),
+        ("m:a", "m:b", ", min_age: 6 hours", "replications.r.min_age: '6 hours' is no duration"),
+    ],
+)
+def test_mistakes_in_replications(tmp_path: Path, source: str, target: str, more: str, expected: str):
+    lines = mistakes(tmp_path, REPLICATION.format(source, target, more))
+    assert any(expected in line for line in lines), lines
+
+
+def test_keys_of_later_versions_say_so(tmp_path: Path):
+    lines = mistakes(tmp_path, "gateway: {listen: x}\napi: {listen: y}\n")
+    assert lines == [
+        "brigade.yaml:1: gateway: remove this key: the gateway is not in this version",
+        "brigade.yaml:2: api: remove this key: the control API is not in this version",
+    ]
+
+
+def test_all_mistakes_are_found_in_the_order_of_the_file(tmp_path: Path):
+    lines = mistakes(tmp_path, "state: 5\nstores:\n  m: {type: s3, x: 1}\nfoo: 1\n")
+    assert [line.split(":")[1] for line in lines] == ["1", "3", "4"]
+
+
+def test_loading_tells_the_first_and_counts_the_rest(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"state: must be text.*and 2 more"):
+        load_config(write(tmp_path, "state: 5\nfoo: 1\nbar: 2\n"), {})
+
+
+def test_a_value_is_never_repeated_where_it_may_be_a_secret(tmp_path: Path):
+    text = "stores: {m: {type: s3, access_key: [hunter2], secret_key: {hunter2: hunter2}, session_token: 77}}\n"
+    assert not any("hunter2" in line or "77" in line for line in mistakes(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", ":1: not YAML"),
+        ("a: 1\n\tb: 2\n", "not YAML"),
+        ("stores: {}\nstores: {}\n", ":2: stores stands here twice (first in line 1)"),
+        ("a: !!python/object:os.system x\n", "not YAML"),
+        ("--- {}\n--- {}\n", "not YAML"),
+    ],
+)
+def test_what_is_not_yaml_names_its_line(tmp_path: Path, text: str, words: str):
+    with pytest.raises(ConfigError) as caught:
+        examine_config(write(tmp_path, text), {})
+    assert words in str(caught.value)
+
+
+def test_a_document_that_holds_itself_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r":1: stores\.m holds itself"):
+        examine_config(write(tmp_path, "stores: &a {m: *a}\n"), {})
+
+
+def test_an_alias_means_what_it_names(tmp_path: Path):
+    text = "stores:\n  a: &a {type: memory}\n  b: *a\n"
+    loaded = load_config(write(tmp_path, text), {})
+    assert loaded.config.stores["a"] == loaded.config.stores["b"]
+
+
+def test_what_cannot_be_read_says_why(tmp_path: Path):
+    file = tmp_path / "brigade.yaml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        examine_config(file, {})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        examine_config(tmp_path, {})
+
+
+def test_the_file_is_found_by_option_then_variable_then_here(tmp_path: Path):
+    here = write(tmp_path, "")
+    other = tmp_path / "other.yaml"
+    other.write_text("")
+    assert find_config(other, {"BRIGADE_CONFIG": str(here)}, tmp_path) == other
+    assert find_config(None, {"BRIGADE_CONFIG": str(other)}, tmp_path) == other
+    assert find_config(None, {}, tmp_path) == here
+    assert find_config(None, {}, tmp_path / "nowhere") is None
+    with pytest.raises(ConfigError, match="--config"):
+        find_config(tmp_path / "missing", {}, tmp_path)
+    with pytest.raises(ConfigError, match="BRIGADE_CONFIG"):
+        find_config(None, {"BRIGADE_CONFIG": "missing"}, tmp_path)
+
+
+def test_the_sample_is_right(tmp_path: Path):
+    names = ("OLD_ACCESS_KEY", "OLD_SECRET_KEY", "NEW_ACCESS_KEY", "NEW_SECRET_KEY")
+    assert isinstance(examine_config(write(tmp_path, SAMPLE), dict.fromkeys(names, "x")), Loaded)
+
+
+def test_the_schema_knows_every_key_and_closes_every_section():
+    schema = json_schema()
+    json.dumps(schema)
+    for section in (schema, *(s for s in schema["$defs"].values() if s.get("type") == "object")):
+        assert section["additionalProperties"] is False
+    assert set(schema["properties"]) == {"state", "stores", "replications"}
