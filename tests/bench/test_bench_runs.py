@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory) -> Path:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("results")
     # A process of its own, as `make bench` starts it: the servers die with it, whatever happens.
     ran = subprocess.run(
@@ -32,7 +32,7 @@ def result(tmp_path_factory) -> Path:
     return path
 
 
-def test_every_workload_runs_and_every_tool_does_what_it_has_to(result):
+def test_every_workload_runs_and_every_tool_does_what_it_has_to(result: Path) -> None:
     workloads = json.loads(result.read_text())["workloads"]
 
     assert set(workloads) == set(WORKLOADS)
@@ -43,14 +43,14 @@ def test_every_workload_runs_and_every_tool_does_what_it_has_to(result):
             assert tool["peak_rss_bytes"] > 0
 
 
-def test_every_target_is_measured(result):
+def test_every_target_is_measured(result: Path) -> None:
     document = json.loads(result.read_text())
 
     assert len(document["targets"]) >= 15
     assert all(verdict["measured"] is not None for verdict in document["targets"])
 
 
-def test_a_result_compares_with_itself_as_one(result):
+def test_a_result_compares_with_itself_as_one(result: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "bench/compare.py", str(result), str(result)],
         cwd=ROOT,
@@ -63,7 +63,7 @@ def test_a_result_compares_with_itself_as_one(result):
     assert "small         brigade                     1.00        1.00        1.00" in ran.stdout
 
 
-def test_an_unknown_workload_is_refused_before_anything_starts(capsys):
+def test_an_unknown_workload_is_refused_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "smal"])
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from bench.contest import Contest, Run
 from bench.measure import Measured
-from bench.results import failures, ratio
+from bench.results import Document, failures, ratio
 from bench.sizes import SMOKE
 from bench.targets import verdicts
 
@@ -15,7 +17,7 @@ def a_run(wall_seconds: float, cpu_seconds: float = 1.0, trouble: str = "") -> R
 
 
 @pytest.fixture
-def document():
+def document() -> Document:
     contest = Contest("small", "few small objects", "object", 100, 3, {}, lambda *_: "")
     runs = {
         "brigade": [a_run(1.0), a_run(2.0), a_run(4.0)],
@@ -28,12 +30,12 @@ def document():
     return document
 
 
-def test_ratios_pair_runs_of_the_same_round(document):
+def test_ratios_pair_runs_of_the_same_round(document: Document) -> None:
     assert ratio(document["workloads"]["small"], "wall_seconds", "rclone", "brigade") == 1.0
     assert ratio(document["workloads"]["small"], "cpu_seconds", "brigade", "rclone") == pytest.approx(1 / 3)
 
 
-def test_a_failed_run_is_told_and_counts_in_no_figure(document):
+def test_a_failed_run_is_told_and_counts_in_no_figure(document: Document) -> None:
     unverified = document["workloads"]["small"]["tools"]["rclone-unverified"]
 
     assert unverified["wall_seconds"] == 1.0
@@ -42,14 +44,14 @@ def test_a_failed_run_is_told_and_counts_in_no_figure(document):
     assert "3 of 100 objects are missing" in tables.as_markdown(document)
 
 
-def test_a_target_without_a_whole_pair_is_not_reached(document):
+def test_a_target_without_a_whole_pair_is_not_reached(document: Document) -> None:
     against_floor = next(verdict for verdict in document["targets"] if "floor" in verdict["text"])
 
     assert against_floor["measured"] is None
     assert not against_floor["reached"]
 
 
-def test_the_tables_go_between_the_markers_of_the_page(document, tmp_path):
+def test_the_tables_go_between_the_markers_of_the_page(document: Document, tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
 
