@@ -47,7 +47,7 @@ def diff(
     """Tell how TARGET differs from SOURCE; change nothing. Exit code 1 if they differ."""
     from brigade.cli.session import load_wiring, run_async
     from brigade.config import units
-    from brigade.wiring.wiring import Options
+    from brigade.wiring.helpers import Options
 
     policy = Policy(
         # Extra objects are a difference; nothing is deleted, because a diff does nothing.

@@ -47,6 +47,10 @@ MaxAge = Annotated[str | None, typer.Option("--max-age", metavar="TIME", help="L
 Tags = Annotated[bool, typer.Option("--tags/--no-tags", help="Compare and carry tags.")]
 Acl = Annotated[bool, typer.Option("--acl", help="Compare and carry access control lists.")]
 Transfers = Annotated[int | None, typer.Option("--transfers", metavar="N", min=1, help="Objects in work at once.")]
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", metavar="N", min=1, help="Processes that copy. Default: half of the cores."),
+]
 Bandwidth = Annotated[
     str | None, typer.Option("--bandwidth", metavar="RATE", help="Bytes a second at most, as in 50MiB/s.")
 ]

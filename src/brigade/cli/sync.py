@@ -52,7 +52,12 @@ def sync(
         str | None, typer.Option("--storage-class", metavar="CLASS", help="Write this storage class.")
     ] = None,
     transfers: options.Transfers = None,
+    processes: options.Processes = None,
     bandwidth: options.Bandwidth = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on behind the last checkpoint of a run that was cut off. Not with --delete."),
+    ] = False,
     require_proof: Annotated[
         bool, typer.Option("--require-proof", help="Fail objects that could only be compared by size.")
     ] = False,
@@ -66,7 +71,7 @@ def sync(
     """Make TARGET the same as SOURCE: copy what is missing or differs, prove each copy, delete only if asked to."""
     from brigade.cli.session import load_wiring
     from brigade.config import units
-    from brigade.wiring.wiring import Options
+    from brigade.wiring.helpers import Options
 
     policy = Policy(
         delete=delete,
@@ -83,13 +88,13 @@ def sync(
         storage_class=storage_class,
         require_proof=require_proof,
     )
-    limits = Options(transfers, read_option("--bandwidth", bandwidth, units.parse_bandwidth))
+    limits = Options(transfers, read_option("--bandwidth", bandwidth, units.parse_bandwidth), processes=processes)
     wiring = load_wiring(config, state)
     work = wiring.work(wiring.place(source), wiring.place(target), policy, limits)
-    raise typer.Exit(_run(wiring, work, dry_run=dry_run, report=report, as_json=as_json))
+    raise typer.Exit(_run(wiring, work, dry_run=dry_run, resume=resume, report=report, as_json=as_json))
 
 
-def _run(wiring: Wiring, work: Work, *, dry_run: bool, report: Path | None, as_json: bool) -> int:
+def _run(wiring: Wiring, work: Work, *, dry_run: bool, resume: bool, report: Path | None, as_json: bool) -> int:
     from brigade.cli.plan import PlanPrinter
     from brigade.cli.session import run_async
     from brigade.cli.summary import summary_lines
@@ -104,7 +109,9 @@ def _run(wiring: Wiring, work: Work, *, dry_run: bool, report: Path | None, as_j
             watchers.append(files.enter_context(ReportFile(report)))
         if dry_run and not as_json:
             watchers.append(PlanPrinter())
-        result = run_async(lambda: _sync(wiring, work, watchers, dry_run=dry_run, quiet=as_json or dry_run))
+        result = run_async(
+            lambda: _sync(wiring, work, watchers, dry_run=dry_run, resume=resume, quiet=as_json or dry_run)
+        )
         # Before the report is closed: a report that cannot be finished must not take the summary with it.
         if as_json:
             typer.echo(json.dumps(summary(result)))
@@ -113,7 +120,9 @@ def _run(wiring: Wiring, work: Work, *, dry_run: bool, report: Path | None, as_j
     return exit_code(result)
 
 
-async def _sync(wiring: Wiring, work: Work, watchers: list[Observer], *, dry_run: bool, quiet: bool) -> RunResult:
+async def _sync(
+    wiring: Wiring, work: Work, watchers: list[Observer], *, dry_run: bool, resume: bool, quiet: bool
+) -> RunResult:
     from brigade.cli.progress import Meter, shown
     from brigade.control.sync import sync as make_right
     from brigade.control.watching import Fanout
@@ -127,6 +136,7 @@ async def _sync(wiring: Wiring, work: Work, watchers: list[Observer], *, dry_run
             observer=Fanout([meter, *watchers]),
             tell=note,
             dry_run=dry_run,
+            resume=resume,
         )
 
 

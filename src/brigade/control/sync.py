@@ -15,19 +15,33 @@ from brigade.engine.ledger import Ledger
 from brigade.engine.progress import Progress
 from brigade.engine.reconcile import reconcile
 from brigade.engine.report import ActionKind, Observer, Outcome, RunResult
+from brigade.errors import UsageError
 from brigade.objects import Proof
-from brigade.replications import Policy
+from brigade.replications import DeleteMode, Policy
 from brigade.state.state import State
 
 
 async def sync(
-    work: Work, *, state: State, clock: Clock, observer: Observer, tell: Callable[[str], None], dry_run: bool = False
+    work: Work,
+    *,
+    state: State,
+    clock: Clock,
+    observer: Observer,
+    tell: Callable[[str], None],
+    dry_run: bool = False,
+    resume: bool = False,
 ) -> RunResult:
     """Reconcile the target with the source. `tell` hears what the pair of stores cannot carry, up front.
 
-    Goes on behind the last checkpoint where an earlier run was cut off. Raises `Refused` while another run of
+    `resume` goes on behind the last checkpoint of a run that was cut off, if its policy was the same. Only if asked
+    to: what has changed before the checkpoint since then is not seen. Raises `Refused` while another run of
     this replication lives, and what the stores and the state raise when they cannot be used at all.
     """
+    if resume and work.policy.delete is not DeleteMode.NO:
+        raise UsageError(
+            "a resumed run does not see what lies before its checkpoint, so it must not delete",
+            hint="run without --resume: what is in step already is not copied again",
+        )
     async with opened(work, read_only=dry_run) as stores:
         if lost := losses(stores.source.capabilities, stores.target.capabilities, acl=work.policy.acl):
             tell(f"{stores.target.name} cannot hold what {stores.source.name} has: {', '.join(lost)}")
@@ -38,9 +52,10 @@ async def sync(
             await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
             return _with_left_out(work, result, observer)
         run = await begin_run(state, replication_id, policy_as_json(work.policy))
-        cut_off = await interrupted_before(state, run)
+        cut_off = await interrupted_before(state, run) if resume else None
         progress = restore(cut_off, result) if cut_off else Progress()
         job = _job(work, stores, ledger, clock, observer, progress, dry_run=False)
+        job.spawn = work.helpers(replication_id) if work.helpers else None
 
         async def make_right() -> RunResult:
             return _with_left_out(work, await reconcile(job, result), observer)

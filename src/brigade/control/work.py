@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from brigade.decide.overlap import refuse_pair
 from brigade.engine.job import Limits
+from brigade.engine.pipes import Spawn
 from brigade.errors import BucketMissing, UsageError
 from brigade.replications import Policy
 from brigade.stores.base import Store
@@ -31,7 +32,7 @@ class Work:
     `source_place` and `target_place` are the identities with links resolved: what overlap is judged by.
     `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
     store that a plan is made against where the target is still to be made. `left_out` fills while a source that
-    is a directory is listed.
+    is a directory is listed. `helpers` starts more processes for a run, given the replication's number.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Work:
     make_target: bool = False
     stand_in: Store | None = None
     left_out: LeftOut | None = None
+    helpers: Callable[[int], Spawn] | None = None
 
     @property
     def identity(self) -> str:

@@ -49,7 +49,7 @@ class MovedBytes:
         return size_bytes
 
 
-class Errand:
+class Service:
     """Serves one run until its orders end."""
 
     def __init__(self, job: Job, ledger: RelayLedger, moved: MovedBytes, write: Callable[[bytes], object]) -> None:

@@ -10,7 +10,8 @@ from brigade.control.work import Work
 from brigade.decide.overlap import Route, overlaps, refuse_routes
 from brigade.errors import BrigadeError, ConfigError
 from brigade.locations import Place
-from brigade.wiring.wiring import Options, Wiring
+from brigade.wiring.helpers import Options
+from brigade.wiring.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)

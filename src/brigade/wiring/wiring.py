@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from brigade.clock import Clock
 from brigade.control.work import Work
 from brigade.engine.job import Limits
+from brigade.engine.pipes import Spawn
 from brigade.errors import UsageError
 from brigade.locations import Place, PlaceKind, parse_location
 from brigade.replications import Policy
@@ -20,6 +21,7 @@ from brigade.stores.layers.compose import compose
 from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.layers.shared_limits import SharedLimits
 from brigade.telemetry import Telemetry
+from brigade.wiring.helpers import Errand, Options, Recipe, default_processes, spawner
 from brigade.wiring.state import state_url
 from brigade.wiring.stores import (
     empty_store,
@@ -41,15 +43,6 @@ if TYPE_CHECKING:
     Section = S3Section | FileSection | MemorySection
 
 DEFAULT_TRANSFERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a replication runs, besides its policy. A directory is always made, a bucket only with `make_target`."""
-
-    transfers: int | None = None
-    bandwidth: int | None = None
-    make_target: bool = False
 
 
 @dataclass(slots=True)
@@ -88,11 +81,33 @@ class Wiring:
             source_place=self.resolved(source, source_store),
             target_place=self.resolved(target, target_store),
             policy=policy,
-            limits=replace(Limits(), transfers=transfers),
+            limits=replace(Limits(), transfers=transfers, processes=self._processes(source, target, options)),
+            helpers=self._helpers(Errand(source, target, policy, options)),
             make_target=make_target,
             stand_in=empty_store(target_store.name, self.clock) if make_target else None,
             left_out=left_out_of(source_bare),
         )
+
+    def _processes(self, source: Place, target: Place, options: Options) -> int:
+        """How many processes share the copying. A rate is kept exactly by one process, so then it is one."""
+        for section in (self._section(source), self._section(target)):
+            if section and (section.requests_per_second or section.bandwidth or section.type == "memory"):
+                return 1
+        if options.bandwidth is not None:
+            return 1
+        return options.processes or default_processes()
+
+    def _helpers(self, errand: Errand) -> Callable[[int], Spawn]:
+        config = self.loaded.file if self.loaded else None
+        return lambda replication_id: spawner(
+            Recipe(str(self.directory), config, self.state_url(), replication_id, errand)
+        )
+
+    def state_url(self) -> str:
+        """The database to use; the folder of a file is made."""
+        configured = self.loaded.config.state if self.loaded else None
+        config = self.loaded.file if self.loaded else None
+        return state_url(self.state_option, self.environment, configured, directory=self.directory, config=config)
 
     def store(self, place: Place, *, transfers: int = DEFAULT_TRANSFERS, read_only: bool = False) -> Store:
         """The store of a place with its layers. Raises `UsageError` or `ConfigError`; asks no server."""
@@ -142,10 +157,7 @@ class Wiring:
         """The state, open while the block runs."""
         from brigade.state.state import State
 
-        configured = self.loaded.config.state if self.loaded else None
-        config = self.loaded.file if self.loaded else None
-        url = state_url(self.state_option, self.environment, configured, directory=self.directory, config=config)
-        state = await State.open(url, clock=self.clock)
+        state = await State.open(self.state_url(), clock=self.clock)
         try:
             yield state
         finally:
