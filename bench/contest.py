@@ -60,7 +60,7 @@ def hold(contest: Contest, ground: Ground, sizes: Sizes, tell: Callable[[str], N
 
 
 def _run(contest: Contest, ground: Ground, name: str, sizes: Sizes) -> Run:
-    with _turn(contest, ground) as turn:
+    with one_turn(contest, ground) as turn:
         command = contest.contenders[name](turn)
         ground.calm_down(sizes.calm_seconds)
         served_seconds = ground.server_cpu_seconds()
@@ -71,7 +71,8 @@ def _run(contest: Contest, ground: Ground, name: str, sizes: Sizes) -> Run:
 
 
 @contextmanager
-def _turn(contest: Contest, ground: Ground) -> Iterator[Turn]:
+def one_turn(contest: Contest, ground: Ground) -> Iterator[Turn]:
+    """What one run uses, gone after it."""
     directory = ground.directory / "turn"
     directory.mkdir()
     bucket = ground.make_bucket() if contest.fresh_bucket else ""
