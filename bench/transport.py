@@ -288,10 +288,13 @@ def bucket(endpoint: Endpoint, small: int, large: int) -> Iterator[Targets]:
 def compare(title: str, rounds: int, opened: Callable[[], AbstractContextManager[Targets]]) -> None:
     """All clients in turn, `rounds` times, and the medians as rows of a Markdown table."""
     samples: dict[str, list[tuple[Sample, Sample]]] = {name: [] for name in CLIENTS}
+    order = list(CLIENTS)
     for _ in range(rounds):
         with opened() as targets:
-            for name, taken in samples.items():
-                taken.append(uvloop.run(one_round(name, targets)))
+            for name in order:
+                samples[name].append(uvloop.run(one_round(name, targets)))
+        # Who comes second meets a server that is still writing; let that be each in turn.
+        order.reverse()
     for name, taken in samples.items():
         small_cpu = statistics.median(small.cpu_seconds for small, _ in taken) * 1e6
         small_rate = 1 / statistics.median(small.wall_seconds for small, _ in taken)
