@@ -7,17 +7,20 @@ from collections.abc import Callable
 
 from brigade.stores.base import ListingOrder
 
-
-def _by_components(key: str) -> str:
-    return key.replace("/", "\0")
+SortKey = tuple[str, ...]
 
 
-def _by_reversed_key(key: str) -> str:
-    return key[::-1]
+def _by_components(key: str) -> SortKey:
+    # The key itself comes second, because `a/b` and `a\0b` are equal by the first.
+    return key.replace("/", "\0"), key
+
+
+def _by_reversed_key(key: str) -> SortKey:
+    return (key[::-1],)
 
 
 # Python compares text by code points, and UTF-8 keeps their order: no key function is needed for byte order.
-_SORT_KEYS: dict[ListingOrder, Callable[[str], str] | None] = {
+_SORT_KEYS: dict[ListingOrder, Callable[[str], SortKey] | None] = {
     ListingOrder.BYTES: None,
     ListingOrder.COMPONENTS: _by_components,
     ListingOrder.NONE: _by_reversed_key,
@@ -47,12 +50,7 @@ class KeyIndex:
     def remove(self, key: str) -> None:
         """Drop a key that is there."""
         keys, sort_key = self._keys, self._sort_key
-        if sort_key is None:
-            position = bisect_left(keys, key)
-        else:
-            position = bisect_left(keys, sort_key(key), key=sort_key)
-            while keys[position] != key:
-                position += 1  # Two keys may sort equal by components: `a/b` and `a\0b`.
+        position = bisect_left(keys, key) if sort_key is None else bisect_left(keys, sort_key(key), key=sort_key)
         del keys[position]
 
     def page(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
@@ -67,7 +65,7 @@ class KeyIndex:
         return page, first + limit < len(keys) and keys[first + limit].startswith(prefix)
 
     def _filtered_page(
-        self, prefix: str, after: str, limit: int, sort_key: Callable[[str], str]
+        self, prefix: str, after: str, limit: int, sort_key: Callable[[str], SortKey]
     ) -> tuple[list[str], bool]:
         first = bisect_right(self._keys, sort_key(after), key=sort_key) if after else 0
         page: list[str] = []

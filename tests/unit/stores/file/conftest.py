@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,20 @@ async def disk(make_disk: Callable[..., Disk]) -> Disk:
     disk = make_disk()
     await disk.store.open()
     return disk
+
+
+@pytest.fixture
+def mount_small() -> Iterator[Callable[[Path], None]]:
+    """Mounts a file system of one mebibyte on a directory, until the end of the test."""
+    mounted: list[Path] = []
+
+    def mount(place: Path) -> None:
+        place.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("a file system can be mounted by root only")
+        mounted.append(place)
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", str(place)], check=True)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.errors import AccessDenied, BucketMissing, ListingBroken
+from brigade.errors import AccessDenied, BucketMissing, ListingBroken, Rejected
 from brigade.stores.file import listing
 from brigade.stores.file.places import Root
 from brigade.stores.file.settings import FileSettings, Symlinks
@@ -227,3 +227,16 @@ async def test_the_memory_of_skipped_files_is_bounded(disk) -> None:
     assert len(disk.store.skipped) == 1000
     assert disk.store.skipped.total == 1500
     assert disk.store.skipped.reasons == {"reason": 1500}
+
+
+async def test_other_file_systems_are_left_out_on_request(make_disk, mount_small) -> None:
+    disk = make_disk(one_file_system=True)
+    disk.write("a/file")
+    mount_small(disk.root / "mounted")
+    disk.write("mounted/file")
+    assert await disk.keys() == ["a/file"]
+    assert await disk.keys("mounted/") == []
+    assert dict(disk.store.skipped) == {"mounted/": "on another file system"}
+    assert await make_disk(disk.root).keys() == ["a/file", "mounted/file"]
+    with pytest.raises(Rejected, match="another file system than the root"):
+        await disk.put("mounted/new")

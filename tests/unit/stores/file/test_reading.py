@@ -14,8 +14,11 @@ from brigade.stores.base import ByteRange, BytesBody, Condition
 from brigade.stores.file import reading
 from brigade.testing.bodies import pattern
 
-OPEN_FILES = Path("/proc/self/fd")
 BIG = pattern(3 * 1024 * 1024 + 17)
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_small_file_comes_with_its_md5(disk) -> None:
@@ -161,10 +164,10 @@ async def test_a_file_that_may_not_be_read_is_denied_with_a_hint(disk, monkeypat
 
 async def test_leaving_a_read_early_closes_the_file(disk) -> None:
     disk.write("file", BIG)
-    before = len(list(OPEN_FILES.iterdir()))
+    before = _open_files()
     for _ in range(20):
         async with disk.store.get("file") as reader:
             async for _chunk in reader.chunks():
                 break
     await disk.store.close()
-    assert len(list(OPEN_FILES.iterdir())) <= before
+    assert _open_files() <= before

@@ -63,6 +63,7 @@ async def test_links_are_followed_inside_the_root_without_loops(linked) -> None:
     }
     assert await disk.read("to-file") == await disk.read("to-dir/file") == b"real"
     assert await disk.keys("to-dir/") == ["to-dir/file"]
+    assert await disk.keys("to-dir/loop/") == await disk.keys("to-dir/loop/to-dir/") == []
     for key in ("out-file", "out-dir/secret", "dangling", "self"):
         with pytest.raises(NotFound):
             await disk.read(key)

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -166,22 +166,26 @@ async def test_a_kill_leaves_a_whole_file_and_the_next_writer_tidies_up(disk, tm
     assert disk.temporaries() == []
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    root = tmp_path / "small"
-    root.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(root)], check=False, capture_output=True
-    )
-    if done.returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield root
-    subprocess.run(["umount", str(root)], check=True)
+async def test_two_writers_at_once_leave_each_others_files_alone(disk, make_disk) -> None:
+    file = disk.store._folder.new_file()
+    other = make_disk(disk.root)
+    await other.put("file")
+    assert len(disk.temporaries()) == 1
+    file.discard()
+    assert len(list((disk.root / ".brigade-tmp").iterdir())) == 2
+
+
+async def test_a_folder_that_was_tidied_away_is_made_again(disk) -> None:
+    await disk.put("one")
+    shutil.rmtree(disk.root / ".brigade-tmp")
+    await disk.put("two")
+    assert await disk.keys() == ["one", "two"]
 
 
 @pytest.mark.parametrize("big", [True, False], ids=["big", "small"])
-async def test_a_full_disk_is_said_so_and_nothing_is_left(make_disk, small_disk, big: bool) -> None:
-    disk = make_disk(small_disk)
+async def test_a_full_disk_is_said_so_and_nothing_is_left(make_disk, mount_small, big: bool) -> None:
+    disk = make_disk()
+    mount_small(disk.root)
     await disk.put("old", b"old")
     body = StreamBody(PIECES) if big else BytesBody(pattern(1024 * 1024))
     with pytest.raises(StorageFull, match="no space left"):
