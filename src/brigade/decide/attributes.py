@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from brigade.objects import Attributes
 from brigade.replications import Policy
@@ -64,6 +65,12 @@ def _storage_class(source: str | None, policy: Policy) -> str | None:
     if policy.storage_class is not None:
         return policy.storage_class
     return policy.storage_class_map.get(source or "STANDARD", source)
+
+
+def with_headers_of(one: Attributes, other: Attributes) -> Attributes:
+    """`other` with the content headers of `one`."""
+    headers: dict[str, Any] = {name: getattr(one, name) for name in _HEADERS}
+    return replace(other, **headers)
 
 
 def differing_attributes(expected: Attributes, actual: Attributes) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class Copier:
         able = job.target.capabilities
         if not able.multipart:
             return False
-        if job.rules.content_etags and multipart_count(seen.etag) is not None:
+        if job.cuts_along_source and multipart_count(seen.etag) is not None:
             return True
         if seen.size_bytes > able.max_put_bytes:
             return True
@@ -146,7 +146,8 @@ class Copier:
         async with job.stream_slot, job.source.get(seen.key, condition=exactly(seen)) as reader:
             check_same_version(seen, reader.info, job.source)
             attributes = await self._attributes(reader.info)
-            body = StreamBody(reader, seen.size_bytes, job.observer.moved)
+            promised_md5 = None if job.target.capabilities.verifies_md5 else md5
+            body = StreamBody(reader, seen.size_bytes, job.observer.moved, promised_md5=promised_md5)
             try:
                 target = await job.target.put(seen.key, body, attributes=attributes, expect=digest)
             except Corrupt:

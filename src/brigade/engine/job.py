@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from brigade.clock import Clock
 from brigade.decide.attributes import Carries
@@ -82,6 +82,11 @@ class Job:
         self._large = asyncio.Semaphore(self.limits.large_objects)
 
     @property
+    def cuts_along_source(self) -> bool:
+        """True where a multipart ETag of the source can come out equal at the target."""
+        return self.rules.content_etags and self.trust.source_etags
+
+    @property
     def stream_slot(self) -> asyncio.Semaphore:
         """Held while one body is streamed or one part is in memory."""
         return self._streams
@@ -92,9 +97,11 @@ class Job:
         return self._large
 
     def distrust_source_etags(self) -> None:
-        """From now on the source's ETags prove nothing: hash, and remember in the inventory."""
+        """From now on the source's ETags are not taken for digests: hash, and remember in the inventory.
+
+        An ETag that is equal on both sides still proves equal content, since the target made its own.
+        """
         self.trust.source_etags = False
-        self.rules = replace(self.rules, content_etags=False)
 
 
 def make_rules(policy: Policy, source: Capabilities, target: Capabilities) -> Rules:

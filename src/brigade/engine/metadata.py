@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from brigade.decide.attributes import differing_attributes
+from brigade.decide.attributes import differing_attributes, with_headers_of
 from brigade.engine.attributes import attributes_for_target, read_attributes
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
-from brigade.errors import SourceChanged
+from brigade.errors import SourceChanged, Unsupported
 from brigade.objects import Attributes, ObjectInfo
 from brigade.stores.base import Condition
 
@@ -35,18 +35,29 @@ async def look_at_attributes(job: Job, source: ObjectInfo, target: ObjectInfo) -
             raise SourceChanged("the object changed since it was listed", store=store.name, key=seen.key)
     expected = await attributes_for_target(job, source_now)
     actual = await read_attributes(job, job.target, target_now)
+    if not job.target.capabilities.content_headers:
+        # What the target cannot hold is in the fidelity table; it is not a difference of this object.
+        actual = with_headers_of(expected, actual)
     return Look(source_now, target_now, expected, differing_attributes(expected, actual))
 
 
 async def update_attributes(job: Job, look: Look) -> ObjectInfo:
-    """Give the target's object the expected attributes, if it is still the one looked at."""
+    """Give the target's object the expected attributes, if it is still the one looked at.
+
+    Raises `Unsupported` where only a new put can do it.
+    """
     key = look.target.key
     target = look.target
+    copied = False
     if look.differ == ("tags",) and look.expected.tags is not None:
         await job.target.write_tags(key, look.expected.tags)
     elif set(look.differ) - {"acl"}:
+        if target.size_bytes > job.target.capabilities.max_copy_bytes:
+            raise Unsupported("too large for one server-side copy", store=job.target.name, operation="copy", key=key)
         condition = Condition(if_match=target.etag) if target.etag else Condition()
         target = await job.target.copy(key, key, attributes=look.expected, condition=condition)
-    if "acl" in look.differ and look.expected.acl is not None:
+        copied = True
+    # A copy onto itself gives the object the bucket's default ACL again.
+    if look.expected.acl is not None and (copied or "acl" in look.differ):
         await job.target.write_acl(key, look.expected.acl)
     return target

@@ -11,7 +11,16 @@ from brigade.decide.parts import composite_etag, plan_parts
 from brigade.engine.attempts import Attempts
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
-from brigade.engine.proving import exactly, hash_ranges, md5_of, new_md5, part_sizes_of, takes_parts, unconditionally
+from brigade.engine.proving import (
+    check_same_piece,
+    exactly,
+    hash_ranges,
+    md5_of,
+    new_md5,
+    part_sizes_of,
+    takes_parts,
+    unconditionally,
+)
 from brigade.engine.streams import StreamBody
 from brigade.engine.uploads import open_upload
 from brigade.errors import Corrupt, Rejected, StoreError, Truncated
@@ -55,7 +64,7 @@ async def copy_in_parts(job: Job, seen: ObjectInfo, attributes: Attributes) -> t
 
 async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
     """The source's own cut where it is known or can be guessed and the target takes it, else a plan of ours."""
-    if job.rules.content_etags:
+    if job.cuts_along_source:
         sizes, told = await part_sizes_of(job.source, seen)
         if sizes is not None and takes_parts(job.target, sizes):
             return Cut(sizes, seen.etag, hashed=not told or not job.trust.source_multipart_etags)
@@ -120,6 +129,7 @@ async def _upload_part(
     """One part: through memory under a plan of ours (it can be sent again), else streamed."""
     byte_range = ByteRange(part.first, part.size_bytes) if part.size_bytes else None
     async with job.source.get(seen.key, byte_range=byte_range, condition=exactly(seen)) as reader:
+        check_same_piece(seen, reader.info, job.source)
         if cut.promised is None:
             data = await reader.read()
             if len(data) != part.size_bytes:

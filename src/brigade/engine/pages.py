@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import pickle
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import closing
 from operator import itemgetter
 from typing import IO, NamedTuple
 
@@ -15,6 +15,8 @@ from brigade.objects import ObjectInfo
 from brigade.stores.base import Store
 
 _PAGE_ENTRIES = 1000
+# Open files stay under a few hundred for any listing: the usual limit of a process is 1,024.
+_RUNS_OF_A_LEVEL = 64
 _BY_KEY = itemgetter(0)  # ObjectInfo.key; text compares by code point, which is UTF-8 byte order
 
 
@@ -40,24 +42,63 @@ async def list_pages(store: Store, start_after: str = "") -> AsyncIterator[Page]
 
 async def sorted_pages(pages: AsyncIterator[Page], entries_in_memory: int) -> AsyncIterator[Page]:
     """The same entries in byte order; beyond `entries_in_memory` they are sorted through temporary files."""
-    with ExitStack() as files:
-        runs: list[IO[bytes]] = []
+    with closing(_Runs()) as runs:
         held: list[ObjectInfo] = []
         async for page in pages:
             held.extend(page.entries)
             if len(held) >= entries_in_memory:
-                runs.append(files.enter_context(_spill(held)))
+                held.sort(key=_BY_KEY)
+                runs.add(held)
                 held = []
         held.sort(key=_BY_KEY)
-        merged = heapq.merge(held, *(_read_back(run) for run in runs), key=_BY_KEY) if runs else iter(held)
-        for entries in _cut(merged):
+        for entries in _cut(_each_key_once(runs.merged(held))):
             yield Page(entries, final=False)
         yield Page([], final=True)
 
 
-def _spill(entries: list[ObjectInfo]) -> IO[bytes]:
-    entries.sort(key=_BY_KEY)
-    file = tempfile.TemporaryFile(prefix="brigade-sort-")  # noqa: SIM115 - closed by the caller's ExitStack
+class _Runs:
+    """Sorted runs in temporary files; many small ones become one larger one, so that few files are open."""
+
+    def __init__(self) -> None:
+        self._levels: list[list[IO[bytes]]] = []
+
+    def add(self, entries: Iterable[ObjectInfo], level: int = 0) -> None:
+        """Keep a sorted run."""
+        if level == len(self._levels):
+            self._levels.append([])
+        files = self._levels[level]
+        files.append(_spill(entries))
+        if len(files) == _RUNS_OF_A_LEVEL:
+            self.add(heapq.merge(*map(_read_back, files), key=_BY_KEY), level + 1)
+            _close(files)
+
+    def merged(self, held: list[ObjectInfo]) -> Iterable[ObjectInfo]:
+        """All runs and what is held in memory, in one order."""
+        runs = [_read_back(file) for files in self._levels for file in files]
+        return heapq.merge(held, *runs, key=_BY_KEY) if runs else held
+
+    def close(self) -> None:
+        """Drop all files."""
+        for files in self._levels:
+            _close(files)
+
+
+def _close(files: list[IO[bytes]]) -> None:
+    while files:
+        files.pop().close()
+
+
+def _each_key_once(entries: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
+    """A listing without order may show a key twice while the store is written to; either entry will do."""
+    last: str | None = None
+    for info in entries:
+        if info.key != last:
+            last = info.key
+            yield info
+
+
+def _spill(entries: Iterable[ObjectInfo]) -> IO[bytes]:
+    file = tempfile.TemporaryFile(prefix="brigade-sort-")  # noqa: SIM115 - closed by _Runs
     for batch in _cut(iter(entries)):
         pickle.dump([tuple(info) for info in batch], file, protocol=pickle.HIGHEST_PROTOCOL)
     file.seek(0)

@@ -8,7 +8,7 @@ from brigade.engine.report import ActionKind
 from brigade.errors import AccessDenied, Unavailable
 from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, reset
-from brigade.testing.workbench import Faults, Workbench, contents, held, put
+from brigade.testing.workbench import Faults, Workbench, held, put
 
 MIRROR = Policy(delete=DeleteMode.MIRROR)
 TRACKED = Policy(delete=DeleteMode.TRACKED)
