@@ -8,9 +8,9 @@ sides can mend. An answer may be lost after the store has done the work, so each
   success; it then raises `PreconditionFailed`, and whoever set the condition looks again.
 - `delete` of an absent key is fine. Only the keys that failed are tried again.
 - `create_multipart` may leave an upload without parts behind; the engine aborts strays.
-- `complete_multipart` consumes the upload. Before a later attempt both are looked at: when the upload is gone and the
-  object's ETag is the one these parts must give, the first attempt had worked. An upload that is still there under
-  an object with that ETag proves nothing, since the object may be older and carry other metadata.
+- `complete_multipart` consumes the upload. After a failure both are looked at: when the upload is gone and the object's
+  ETag is the one these parts must give, it had worked and only the answer was lost. An upload that is still there
+  beside an object with that ETag proves nothing, since the object may be older and carry other metadata.
 - `get` is retried until it is open. A body that breaks off later is the reader's to handle, since a part of it has
   been handed out.
 """
@@ -159,16 +159,20 @@ class RetryingStore(ForwardingStore):
         try:
             return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
         except StoreError as error:
-            tries = _Tries(self, "complete_multipart")
-            await tries.pause(error)
+            failure = error
+        tries = _Tries(self, "complete_multipart")
         while True:
+            if not isinstance(failure, NotFound):
+                await tries.pause(failure)
             landed = await self._landed(key, upload_id, parts)
             if landed is not None:
                 return landed
+            if isinstance(failure, NotFound):
+                raise failure
             try:
                 return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
             except StoreError as error:
-                await tries.pause(error)
+                failure = error
 
     async def _landed(self, key: str, upload_id: str, parts: Sequence[PartInfo]) -> ObjectInfo | None:
         """The object, if the upload is consumed and the object is the one that these parts make."""

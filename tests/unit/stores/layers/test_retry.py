@@ -185,6 +185,13 @@ async def test_completing_is_seen_to_have_worked_when_the_answer_was_lost(build)
     assert (info.key, info.size_bytes) == ("m", 1)
 
 
+async def test_completing_that_was_sent_twice_below_is_seen_to_have_worked(build, inner):
+    store, _ = build()
+    upload, part = await upload_one(store)
+    await inner.complete_multipart("m", upload, [part])
+    assert (await store.complete_multipart("m", upload, [part])).size_bytes == 1
+
+
 async def test_completing_is_not_taken_as_done_for_another_object(build, inner):
     async def replace(store):
         await store.put("m", BytesBody(b"other"), attributes=NO_ATTRIBUTES)
