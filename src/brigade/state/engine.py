@@ -25,7 +25,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "cache_size = -4000",
-    "wal_autocheckpoint = 4000",  # Pages: 16 MiB of log between checkpoints, a quarter of the default's work.
+    "wal_autocheckpoint = 4000",  # Pages: 16 MiB of log between checkpoints, a quarter as many as by default.
 )
 
 _SWITCH_ATTEMPTS = 10
