@@ -51,14 +51,21 @@ class ChainCredentials:
         self._checked_seconds = 0.0
 
     async def get(self) -> Credentials | None:
-        if self._current is not None and self._clock.monotonic_seconds() - self._checked_seconds < RECHECK_SECONDS:
-            return self._current
-        async with self._lock:
-            fresh = await asyncio.to_thread(self._ask)
-            if fresh != self._current:
-                self._current = fresh
-            self._checked_seconds = self._clock.monotonic_seconds()
+        if self._is_stale():
+            async with self._lock:
+                if self._is_stale():
+                    await self._renew()
         return self._current
+
+    def _is_stale(self) -> bool:
+        age_seconds = self._clock.monotonic_seconds() - self._checked_seconds
+        return self._current is None or age_seconds >= RECHECK_SECONDS
+
+    async def _renew(self) -> None:
+        fresh = await asyncio.to_thread(self._ask)
+        if fresh != self._current:
+            self._current = fresh
+        self._checked_seconds = self._clock.monotonic_seconds()
 
     def _ask(self) -> Credentials:
         from botocore.exceptions import BotoCoreError

@@ -48,7 +48,7 @@ def attribute_headers(attributes: Attributes, *, encoded_metadata: bool) -> Head
         if value is not None:
             headers.append((header, value))
     for name, value in attributes.metadata.items():
-        sent = _encoded_word(value) if encoded_metadata and not value.isascii() else value
+        sent = _encoded_word(value) if encoded_metadata and _needs_encoding(value) else value
         headers.append((META + name.lower(), sent))
     if attributes.tags:
         headers.append(("x-amz-tagging", tagging_value(attributes.tags)))
@@ -185,6 +185,11 @@ def _without_framing(encoding: str | None) -> str | None:
         return encoding
     kept = [part.strip() for part in encoding.split(",") if part.strip() not in ("", "aws-chunked")]
     return ",".join(kept) or None
+
+
+def _needs_encoding(value: str) -> bool:
+    """True for what would not come back as it is: other than ASCII, spaces at the ends, or like an encoded word."""
+    return not value.isascii() or value != value.strip() or "=?" in value
 
 
 def _encoded_word(value: str) -> str:
