@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from brigade.errors import (
@@ -47,24 +49,24 @@ from brigade.wire.s3errors import error_for, meaning
         (418, "", Rejected),
     ],
 )
-def test_a_refusal_becomes_the_error_that_fits(status, code, kind):
+def test_a_refusal_becomes_the_error_that_fits(status: Any, code: Any, kind: Any) -> None:
     assert type(error_for(status, code, "", store="s", operation="get", key="k")) is kind
 
 
-def test_a_bare_404_is_the_object_where_a_key_was_named_and_else_the_bucket():
+def test_a_bare_404_is_the_object_where_a_key_was_named_and_else_the_bucket() -> None:
     assert meaning(404, "", key="k").kind is NotFound
     assert meaning(404, "").kind is BucketMissing
 
 
-def test_an_unknown_code_with_404_is_not_taken_for_a_missing_object():
+def test_an_unknown_code_with_404_is_not_taken_for_a_missing_object() -> None:
     assert meaning(404, "NoSuchWebsiteConfiguration", key="k").kind is Rejected
 
 
-def test_unknown_errors_are_permanent():
+def test_unknown_errors_are_permanent() -> None:
     assert error_for(400, "Odd", "", store="s", operation="put").retry is Retry.NEVER
 
 
-def test_an_error_says_what_where_and_what_to_do():
+def test_an_error_says_what_where_and_what_to_do() -> None:
     error = error_for(
         403,
         "InvalidAccessKeyId",
@@ -81,5 +83,5 @@ def test_an_error_says_what_where_and_what_to_do():
     assert (error.code, error.status, error.retry_after_seconds) == ("InvalidAccessKeyId", 403, 3)
 
 
-def test_a_long_message_of_the_server_is_cut():
+def test_a_long_message_of_the_server_is_cut() -> None:
     assert len(str(error_for(400, "X", "y" * 10_000, store="s", operation="put"))) < 700

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import timeit
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -54,27 +55,27 @@ def slowly(body: bytes, monkeypatch: pytest.MonkeyPatch) -> list[ObjectInfo]:
         return parse_listing(body).entries
 
 
-KEYS = st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20), min_size=1, max_size=5)
+KEYS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), min_size=1, max_size=5)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("style", [quote, quote_plus, lambda key: quote(key, safe="")])
 @given(keys=KEYS)
-def test_every_key_comes_back_as_it_is(form, style, keys):
+def test_every_key_comes_back_as_it_is(form: Any, style: Any, keys: Any) -> None:
     body = page("".join(entry(form, style(key)) for key in keys))
     assert s3listing._fast_rows(body.decode()) is not None
     assert parse_listing(body).entries == [ObjectInfo(key, 5, ETAG, iso_ns(DATE), "STANDARD") for key in keys]
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_the_fast_way_and_the_full_way_agree(form, monkeypatch):
+def test_the_fast_way_and_the_full_way_agree(form: Any, monkeypatch: Any) -> None:
     keys = ["plain", "a%2Fb", "a+b", "x&amp;y", "&lt;&#x2603;&#9;", "\u00fc"]
     body = page("".join(entry(form, key, size=index) for index, key in enumerate(keys)))
     assert s3listing._fast_rows(body.decode()) is not None
     assert parse_listing(body).entries == slowly(body, monkeypatch)
 
 
-def test_keys_that_are_not_encoded_keep_their_plus_and_percent():
+def test_keys_that_are_not_encoded_keep_their_plus_and_percent() -> None:
     body = page(entry(SEAWEED, "a+b%20&amp;"), encoded=False)
     assert [found.key for found in parse_listing(body).entries] == ["a+b%20&"]
 
@@ -99,14 +100,14 @@ ODD = {
 
 
 @pytest.mark.parametrize("body", ODD.values(), ids=ODD)
-def test_any_valid_page_is_read_whole(body):
+def test_any_valid_page_is_read_whole(body: Any) -> None:
     assert [(found.key, found.etag, found.size_bytes) for found in parse_listing(body).entries] == [
         ("a", ETAG, 5),
         ("b", ETAG, 5),
     ]
 
 
-def test_a_page_names_the_next_one():
+def test_a_page_names_the_next_one() -> None:
     body = page(
         entry(CEPH, "a"), tail="<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>"
     )
@@ -115,7 +116,7 @@ def test_a_page_names_the_next_one():
     assert parse_listing(page("")).entries == []
 
 
-def test_an_empty_etag_is_none():
+def test_an_empty_etag_is_none() -> None:
     assert parse_listing(page(entry(CEPH, "a", etag=""))).entries[0].etag is None
 
 
@@ -142,13 +143,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
-def test_a_page_that_cannot_be_trusted_raises(body):
+def test_a_page_that_cannot_be_trusted_raises(body: Any) -> None:
     with pytest.raises(ListingBroken):
         parse_listing(body)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_page_that_is_cut_off_anywhere_raises(form):
+def test_a_page_that_is_cut_off_anywhere_raises(form: Any) -> None:
     body = page("".join(entry(form, f"key-{number}") for number in range(3)))
     for length in range(len(body)):
         with pytest.raises(ListingBroken):
@@ -156,7 +157,7 @@ def test_a_page_that_is_cut_off_anywhere_raises(form):
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_damaged_byte_never_makes_a_page_shorter(form):
+def test_a_damaged_byte_never_makes_a_page_shorter(form: Any) -> None:
     chance = random.Random(7)
     body = page("".join(entry(form, f"key-{number}") for number in range(5)))
     for _ in range(600):
@@ -168,7 +169,7 @@ def test_a_damaged_byte_never_makes_a_page_shorter(form):
             continue
 
 
-def test_reading_a_page_is_cheap():
+def test_reading_a_page_is_cheap() -> None:
     body = page("".join(entry(CEPH, f"photos%2F2026%2Fimage-{number:06}.jpg", size=number) for number in range(1000)))
     best = min(timeit.repeat(lambda: parse_listing(body), number=3, repeat=5)) / 3
     # Some 2 µs an entry on a slow core; the limit leaves room for a busy machine.

@@ -6,6 +6,7 @@ import calendar
 import timeit
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, urlsplit
 
@@ -85,7 +86,9 @@ DOCUMENTED = {
 @pytest.mark.parametrize(
     ("method", "path", "query", "headers", "payload_hash", "expected"), DOCUMENTED.values(), ids=DOCUMENTED
 )
-def test_the_signer_gives_the_signatures_of_the_s3_documentation(method, path, query, headers, payload_hash, expected):
+def test_the_signer_gives_the_signatures_of_the_s3_documentation(
+    method: Any, path: Any, query: Any, headers: Any, payload_hash: Any, expected: Any
+) -> None:
     signed = Signer("us-east-1").sign(EXAMPLE, method, path, query, headers, payload_hash, EXAMPLE_NS)
     names = ";".join(sorted([name for name, _ in headers] + ["x-amz-content-sha256", "x-amz-date"]))
     assert dict(signed)["authorization"] == authorization(EXAMPLE.access_key, EXAMPLE_SCOPE, names, expected)
@@ -95,8 +98,8 @@ def test_the_signer_gives_the_signatures_of_the_s3_documentation(method, path, q
     ("method", "path", "query", "headers", "payload_hash", "expected"), DOCUMENTED.values(), ids=DOCUMENTED
 )
 def test_the_single_steps_give_the_signatures_of_the_s3_documentation(
-    method, path, query, headers, payload_hash, expected
-):
+    method: Any, path: Any, query: Any, headers: Any, payload_hash: Any, expected: Any
+) -> None:
     date = timestamp(EXAMPLE_NS)
     headers = [*headers, ("X-Amz-Date", date), ("X-Amz-Content-SHA256", payload_hash)]
     request = canonical_request(method, path, query, headers, payload_hash)
@@ -104,7 +107,7 @@ def test_the_single_steps_give_the_signatures_of_the_s3_documentation(
     assert signature(signing_key(EXAMPLE.secret_key, EXAMPLE_SCOPE), text) == expected
 
 
-def test_the_presigned_url_of_the_s3_documentation():
+def test_the_presigned_url_of_the_s3_documentation() -> None:
     query = presign(EXAMPLE, EXAMPLE_SCOPE, "GET", "/test.txt", "", [("host", HOST)], "20130524T000000Z", 86400)
     assert query == (
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2F"
@@ -218,7 +221,7 @@ VECTORS = [
 @pytest.mark.parametrize(
     ("method", "path", "query", "headers", "body", "expected"), [v[1:] for v in VECTORS], ids=[v[0] for v in VECTORS]
 )
-def test_the_published_vectors(method, path, query, headers, body, expected):
+def test_the_published_vectors(method: Any, path: Any, query: Any, headers: Any, body: Any, expected: Any) -> None:
     headers = [("Host", "example.amazonaws.com"), ("X-Amz-Date", VECTOR_DATE), *headers]
     request = canonical_request(method, path, query, headers, sha256(body).hexdigest(), rules=GENERAL_RULES)
     text = string_to_sign(VECTOR_DATE, VECTOR_SCOPE, request)
@@ -228,12 +231,12 @@ def test_the_published_vectors(method, path, query, headers, body, expected):
 # ------------------------------------------------------------------------------------------ botocore as oracle
 
 METHODS = st.sampled_from(["GET", "PUT", "HEAD", "DELETE", "POST"])
-CHARACTERS = st.characters(exclude_categories=("Cs",))
+CHARACTERS = st.characters(exclude_categories=["Cs"])
 KEYS = st.text(CHARACTERS, min_size=1, max_size=40) | st.text(st.sampled_from("/.a +%\u00fc~"), min_size=1, max_size=12)
 QUERIES = st.lists(st.tuples(st.text(CHARACTERS, min_size=1, max_size=8), st.text(CHARACTERS, max_size=8)), max_size=5)
 # botocore collapses every Unicode blank and its own few controls; what this project does there, servers taught it.
 VALUES = st.text(
-    st.characters(codec="latin-1", exclude_categories=("Cc", "Zs")) | st.sampled_from(" \u00fc\u2603"), max_size=20
+    st.characters(codec="latin-1", exclude_categories=["Cc", "Zs"]) | st.sampled_from(" \u00fc\u2603"), max_size=20
 )
 HEADERS = st.dictionaries(st.from_regex(r"x-amz-meta-[a-z0-9-]{1,8}", fullmatch=True), VALUES, max_size=4)
 TOKENS = st.none() | st.just("the/session+token==")
@@ -241,7 +244,9 @@ MOMENT = datetime(2026, 11, 20, 6, 30, 1, tzinfo=UTC)
 MOMENT_NS = int(MOMENT.timestamp()) * 1_000_000_000
 
 
-def by_botocore(auth_class, method, url, headers, token, payload_hash, **options):
+def by_botocore(
+    auth_class: Any, method: Any, url: Any, headers: Any, token: Any, payload_hash: Any, **options: Any
+) -> Any:
     keys = BotocoreCredentials("AKID", "secret", token)
     request = AWSRequest(method=method, url=url, headers=dict(headers))
     request.context["payload_signing_enabled"] = False
@@ -255,7 +260,9 @@ def by_botocore(auth_class, method, url, headers, token, payload_hash, **options
 
 
 @given(method=METHODS, key=KEYS, query=QUERIES, headers=HEADERS, token=TOKENS)
-def test_the_signer_agrees_with_botocore_about_s3_requests(method, key, query, headers, token):
+def test_the_signer_agrees_with_botocore_about_s3_requests(
+    method: Any, key: Any, query: Any, headers: Any, token: Any
+) -> None:
     path, text = f"/bucket/{encode_key(key)}", encode_query(query)
     sent = [("host", "s3.example:9000"), *headers.items()]
     url = f"http://s3.example:9000{path}" + (f"?{text}" if text else "")
@@ -267,7 +274,7 @@ def test_the_signer_agrees_with_botocore_about_s3_requests(method, key, query, h
 
 
 @given(method=METHODS, path=KEYS, query=QUERIES, headers=HEADERS)
-def test_the_steps_agree_with_botocore_about_other_services(method, path, query, headers):
+def test_the_steps_agree_with_botocore_about_other_services(method: Any, path: Any, query: Any, headers: Any) -> None:
     path = "/" + quote(path, safe="/~")
     url = f"https://host.example{path}" + (f"?{encode_query(query)}" if query else "")
     theirs = by_botocore(SigV4Auth, method, url, headers, None, EMPTY_SHA256, service="execute-api")
@@ -281,7 +288,7 @@ def test_the_steps_agree_with_botocore_about_other_services(method, path, query,
 
 
 @given(method=METHODS, key=KEYS, query=QUERIES, token=TOKENS)
-def test_presigned_urls_agree_with_botocore(method, key, query, token):
+def test_presigned_urls_agree_with_botocore(method: Any, key: Any, query: Any, token: Any) -> None:
     query = list(dict(query).items())  # botocore keeps one value a name here
     path = f"/bucket/{encode_key(key)}"
     url = f"http://s3.example{path}" + (f"?{encode_query(query)}" if query else "")
@@ -302,38 +309,38 @@ def test_presigned_urls_agree_with_botocore(method, key, query, token):
 # ------------------------------------------------------------------------------------------------ details
 
 
-def test_s3_paths_keep_every_segment_and_encode_what_was_left_bare():
+def test_s3_paths_keep_every_segment_and_encode_what_was_left_bare() -> None:
     assert canonical_path("/b/a//../.%2F/", S3_RULES) == "/b/a//../.%2F/"
     assert canonical_path("/b/a+b c%c3%bc", S3_RULES) == "/b/a%2Bb%20c%C3%BC"
     assert canonical_path("", S3_RULES) == "/"
 
 
-def test_other_services_encode_a_path_twice():
+def test_other_services_encode_a_path_twice() -> None:
     assert canonical_path("/a%20b", GENERAL_RULES) == "/a%2520b"
 
 
-def test_a_query_keeps_repeated_and_empty_names_and_reads_plus_as_a_space():
+def test_a_query_keeps_repeated_and_empty_names_and_reads_plus_as_a_space() -> None:
     assert canonical_query("b=2&a=&b=1&acl&c=x+y%2B") == "a=&acl=&b=1&b=2&c=x%20y%2B"
 
 
-def test_only_the_headers_that_are_named_are_signed():
+def test_only_the_headers_that_are_named_are_signed() -> None:
     headers = [("Host", "h"), ("User-Agent", "x")]
     assert canonical_request("GET", "/", "", headers, "hash", signed_headers=["host"]).endswith("host:h\n\nhost\nhash")
 
 
-def test_each_server_has_its_own_idea_of_blanks():
+def test_each_server_has_its_own_idea_of_blanks() -> None:
     value = " a\u00a0\u00a0b\t\tc  d "
     assert canonical_value(value) == "a\u00a0\u00a0b c d"
     assert canonical_value(value, UNICODE_BLANKS) == "a b c d"
     assert canonical_value(value, SPACES_ONLY) == "a\u00a0\u00a0b\t\tc d"
 
 
-def test_the_signer_turns_with_the_day_and_with_the_credentials():
+def test_the_signer_turns_with_the_day_and_with_the_credentials() -> None:
     signer = Signer("us-east-1")
     other = Credentials("OTHER", "secret")
     day = 86_400 * 1_000_000_000
 
-    def signed(keys, now_ns):
+    def signed(keys: Any, now_ns: Any) -> Any:
         return dict(signer.sign(keys, "GET", "/", "", [("host", "h")], EMPTY_SHA256, now_ns))["authorization"]
 
     first = signed(EXAMPLE, EXAMPLE_NS)
@@ -342,20 +349,20 @@ def test_the_signer_turns_with_the_day_and_with_the_credentials():
     assert signed(EXAMPLE, EXAMPLE_NS) == first
 
 
-def test_a_session_token_is_sent_and_signed():
+def test_a_session_token_is_sent_and_signed() -> None:
     keys = Credentials("AKID", "secret", "token")
     signed = dict(Signer("r").sign(keys, "GET", "/", "", [("host", "h")], EMPTY_SHA256, EXAMPLE_NS))
     assert signed["x-amz-security-token"] == "token"
     assert ";x-amz-security-token," in signed["authorization"]
 
 
-def test_secrets_do_not_show():
+def test_secrets_do_not_show() -> None:
     text = repr(Credentials("AKID", "hush", "also-hush"))
     assert "AKID" in text
     assert "hush" not in text
 
 
-def test_signing_a_small_put_is_cheap():
+def test_signing_a_small_put_is_cheap() -> None:
     signer = Signer("us-east-1")
     headers = [("host", HOST), ("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="), ("x-amz-meta-a", "hello world")]
     calls = 2000

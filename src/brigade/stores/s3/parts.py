@@ -30,7 +30,8 @@ class PartCalls(Bucket):
         """The sizes of the object's parts, None where this server does not tell.
 
         Nearly all objects are cut evenly, and then the first part's size, the number of parts and the whole's size
-        say everything. Others cost a HEAD for each part.
+        say everything. Others cost a HEAD for each part. An uneven object whose sizes happen to add up like an even
+        one is told wrong; a copy along such parts gets another ETag, which whoever proves copies notices.
         """
         count = multipart_count(etag)
         if count is not None and not self._capabilities.part_reads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,12 @@ HELLO = {"content-length": "5", "etag": f'"{MD5.hex}"', "last-modified": "Thu, 0
 PATH_VENDORS = [Vendor.SEAWEEDFS]
 
 
-async def read(store, *args, **how):
+async def read(store: Any, *args: Any, **how: Any) -> Any:
     async with store.get(*args, **how) as reader:
         return await reader.read()
 
 
-async def read_in_pieces(store, *args, **how):
+async def read_in_pieces(store: Any, *args: Any, **how: Any) -> Any:
     async with store.get(*args, **how) as reader:
         return b"".join([chunk async for chunk in reader.chunks()])
 
@@ -43,7 +44,7 @@ async def read_in_pieces(store, *args, **how):
 # ------------------------------------------------------------------------------------------------------ writing
 
 
-async def test_a_put_carries_its_digest_for_the_server_to_check(open_store, server, reply):
+async def test_a_put_carries_its_digest_for_the_server_to_check(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(headers={"etag": f'"{MD5.hex}"', "x-amz-version-id": "v"}))
     info = await store.put("a b", BytesBody(b"hello"), attributes=NO_ATTRIBUTES, expect=MD5)
@@ -54,7 +55,7 @@ async def test_a_put_carries_its_digest_for_the_server_to_check(open_store, serv
     assert info == ObjectInfo("a b", 5, MD5.hex, 0, version_id="v")
 
 
-async def test_a_digest_that_the_server_does_not_check_is_checked_here(open_store, server):
+async def test_a_digest_that_the_server_does_not_check_is_checked_here(open_store: Any, server: Any) -> None:
     store = await open_store(vendor=Vendor.MOTO)
     wrong = MD5._replace(hex="0" * 32)
     with pytest.raises(Corrupt, match="should have 0000"):
@@ -64,7 +65,7 @@ async def test_a_digest_that_the_server_does_not_check_is_checked_here(open_stor
     assert server.last.body == b"hello"
 
 
-async def test_a_digest_nobody_can_check_is_refused(open_store):
+async def test_a_digest_nobody_can_check_is_refused(open_store: Any) -> None:
     store = await open_store()
     with pytest.raises(Unsupported, match="test:photos put 'a'"):
         await store.put(
@@ -73,7 +74,9 @@ async def test_a_digest_nobody_can_check_is_refused(open_store):
 
 
 @pytest.mark.parametrize(("vendor", "expected"), [(Vendor.AWS, '"abc"'), (Vendor.CEPH, "abc")])
-async def test_a_condition_is_quoted_as_the_server_wants_it(open_store, server, vendor, expected):
+async def test_a_condition_is_quoted_as_the_server_wants_it(
+    open_store: Any, server: Any, vendor: Any, expected: Any
+) -> None:
     store = await open_store(vendor=vendor)
     await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES, condition=Condition(if_match="abc"))
     assert server.last.headers["if-match"] == expected
@@ -81,7 +84,7 @@ async def test_a_condition_is_quoted_as_the_server_wants_it(open_store, server, 
     assert server.last.headers["if-none-match"] == "*"
 
 
-async def test_a_condition_that_the_server_would_ignore_is_refused(open_store, server):
+async def test_a_condition_that_the_server_would_ignore_is_refused(open_store: Any, server: Any) -> None:
     store = await open_store(vendor=Vendor.GENERIC)
     with pytest.raises(Unsupported, match="conditional writes"):
         await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES, condition=Condition(if_none_match="*"))
@@ -89,7 +92,9 @@ async def test_a_condition_that_the_server_would_ignore_is_refused(open_store, s
 
 
 @pytest.mark.parametrize("attributes", [Attributes(tags={"a": "b"}), Attributes(acl=())])
-async def test_what_the_server_cannot_carry_is_refused_and_not_dropped(open_store, server, attributes):
+async def test_what_the_server_cannot_carry_is_refused_and_not_dropped(
+    open_store: Any, server: Any, attributes: Any
+) -> None:
     store = await open_store(vendor=Vendor.SWIFT)
     with pytest.raises(Unsupported):
         await store.put("a", BytesBody(b""), attributes=attributes)
@@ -97,7 +102,9 @@ async def test_what_the_server_cannot_carry_is_refused_and_not_dropped(open_stor
 
 
 @pytest.mark.parametrize("key", ["", "\udc80", "k" * 1025, "\u00fc" * 513])
-async def test_a_key_that_s3_cannot_hold_is_refused_before_anything_is_sent(open_store, server, key):
+async def test_a_key_that_s3_cannot_hold_is_refused_before_anything_is_sent(
+    open_store: Any, server: Any, key: Any
+) -> None:
     store = await open_store()
     with pytest.raises(InvalidKey):
         await store.put(key, BytesBody(b""), attributes=NO_ATTRIBUTES)
@@ -105,7 +112,7 @@ async def test_a_key_that_s3_cannot_hold_is_refused_before_anything_is_sent(open
 
 
 @pytest.mark.parametrize("key", ["a//b", "/a", "a\\b", ".", "a/./b", "../a", "a/.."])
-async def test_a_key_that_a_server_of_paths_would_change_is_refused(open_store, server, key):
+async def test_a_key_that_a_server_of_paths_would_change_is_refused(open_store: Any, server: Any, key: Any) -> None:
     store = await open_store(vendor=Vendor.SEAWEEDFS)
     with pytest.raises(InvalidKey):
         await store.put(key, BytesBody(b""), attributes=NO_ATTRIBUTES)
@@ -120,8 +127,8 @@ async def test_a_key_that_a_server_of_paths_would_change_is_refused(open_store, 
     [(b"content", NO_ATTRIBUTES), (b"", Attributes(metadata={"a": "b"})), (b"", Attributes(tags={"a": "b"}))],
 )
 async def test_a_directory_key_with_more_than_its_name_is_refused_where_that_would_be_lost(
-    open_store, server, data, attributes
-):
+    open_store: Any, server: Any, data: Any, attributes: Any
+) -> None:
     store = await open_store(vendor=Vendor.SEAWEEDFS)
     with pytest.raises(InvalidKey, match="slash at its end"):
         await store.put("dir/", BytesBody(data), attributes=attributes)
@@ -129,7 +136,7 @@ async def test_a_directory_key_with_more_than_its_name_is_refused_where_that_wou
     assert len(server.requests) == 1
 
 
-async def test_customer_keys_go_along_wherever_content_is_touched(open_store, server, reply):
+async def test_customer_keys_go_along_wherever_content_is_touched(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store(encryption=Encryption.SSE_C, customer_key=b"k" * 32)
     name = "x-amz-server-side-encryption-customer-key"
     await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES)
@@ -143,7 +150,7 @@ async def test_customer_keys_go_along_wherever_content_is_touched(open_store, se
 # ------------------------------------------------------------------------------------------------------ reading
 
 
-async def test_an_object_is_read_whole_or_in_pieces(open_store, server, reply):
+async def test_an_object_is_read_whole_or_in_pieces(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.answer = lambda _: reply(headers=HELLO, body=b"hello")
     assert await read(store, "a") == await read_in_pieces(store, "a") == b"hello"
@@ -151,14 +158,16 @@ async def test_an_object_is_read_whole_or_in_pieces(open_store, server, reply):
 
 @pytest.mark.parametrize("how", [read, read_in_pieces])
 @pytest.mark.parametrize("body", [b"hell", b"", b"hello, world"])
-async def test_another_length_than_promised_is_noticed(open_store, server, reply, how, body):
+async def test_another_length_than_promised_is_noticed(
+    open_store: Any, server: Any, reply: Any, how: Any, body: Any
+) -> None:
     store = await open_store()
     server.say(reply(headers=HELLO, body=body))
     with pytest.raises(Truncated, match="5 were promised"):
         await how(store, "a")
 
 
-async def test_a_condition_holds_even_where_the_server_ignores_it(open_store, server, reply):
+async def test_a_condition_holds_even_where_the_server_ignores_it(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(headers=HELLO, body=b"hello"))
     with pytest.raises(PreconditionFailed):
@@ -166,7 +175,7 @@ async def test_a_condition_holds_even_where_the_server_ignores_it(open_store, se
     assert server.last.headers["if-match"] == f'"{"0" * 32}"'
 
 
-async def test_a_range_is_asked_and_checked(open_store, server, reply):
+async def test_a_range_is_asked_and_checked(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     ranged = HELLO | {"content-length": "2", "content-range": "bytes 1-2/5"}
     server.say(reply(206, ranged, b"el"))
@@ -182,7 +191,7 @@ async def test_a_range_is_asked_and_checked(open_store, server, reply):
         await read(store, "a", byte_range=ByteRange(1, 0))
 
 
-async def test_a_part_is_a_part_or_an_error(open_store, server, reply):
+async def test_a_part_is_a_part_or_an_error(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     part = {"content-length": "2", "etag": '"' + "a" * 32 + '-3"'}
     server.say(reply(206, part | {"x-amz-mp-parts-count": "3", "content-range": "bytes 2-3/5"}, b"ll"))
@@ -195,20 +204,20 @@ async def test_a_part_is_a_part_or_an_error(open_store, server, reply):
     assert not store.capabilities.part_reads, "found out at first use"
 
 
-async def test_the_first_part_of_a_single_upload_is_all_of_it(open_store, server, reply):
+async def test_the_first_part_of_a_single_upload_is_all_of_it(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(200, HELLO, b"hello"))
     assert await read(store, "a", part=1) == b"hello"
 
 
-async def test_an_answer_without_length_is_not_trusted(open_store, server, reply):
+async def test_an_answer_without_length_is_not_trusted(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(200, {"etag": '"x"'}, b"hello"))
     with pytest.raises(Unavailable, match="how long"):
         await read(store, "a")
 
 
-async def test_a_missing_object_and_a_missing_bucket_are_told_apart(open_store, server, reply):
+async def test_a_missing_object_and_a_missing_bucket_are_told_apart(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(404, {}, b"<Error><Code>NoSuchKey</Code></Error>"))
     with pytest.raises(NotFound):
@@ -219,14 +228,16 @@ async def test_a_missing_object_and_a_missing_bucket_are_told_apart(open_store, 
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (403, AccessDenied), (412, PreconditionFailed)])
-async def test_head_has_no_words_only_a_status(open_store, server, reply, status, kind):
+async def test_head_has_no_words_only_a_status(
+    open_store: Any, server: Any, reply: Any, status: Any, kind: Any
+) -> None:
     store = await open_store()
     server.say(reply(status))
     with pytest.raises(kind, match="test:photos head 'a'"):
         await store.head("a")
 
 
-async def test_a_version_can_be_asked_for(open_store, server, reply):
+async def test_a_version_can_be_asked_for(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.answer = lambda _: reply(headers=HELLO, body=b"hello")
     await store.head("a", version_id="v/1")
@@ -235,7 +246,7 @@ async def test_a_version_can_be_asked_for(open_store, server, reply):
     assert server.last.target.endswith("?partNumber=1&versionId=v")
 
 
-async def test_a_directory_that_only_its_children_imply_is_no_object(open_store, server, reply):
+async def test_a_directory_that_only_its_children_imply_is_no_object(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store(vendor=Vendor.SEAWEEDFS)
     implied = {"content-length": "0", "etag": '"d41d8cd98f00b204e9800998ecf8427e-0"'}
     server.answer = lambda _: reply(headers=implied)
@@ -245,7 +256,7 @@ async def test_a_directory_that_only_its_children_imply_is_no_object(open_store,
         await read(store, "dir/")
 
 
-async def test_a_failed_connection_says_which_call_it_was(open_store, server):
+async def test_a_failed_connection_says_which_call_it_was(open_store: Any, server: Any) -> None:
     store = await open_store()
     server.say(Unavailable("reset"))
     with pytest.raises(Unavailable, match="test:photos get 'a': reset"):
@@ -253,7 +264,9 @@ async def test_a_failed_connection_says_which_call_it_was(open_store, server):
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), ("Tue, 14 Nov 2023 22:13:30 GMT", 10.0), ("soon", None)])
-async def test_the_server_says_when_to_come_again(open_store, server, reply, text, seconds):
+async def test_the_server_says_when_to_come_again(
+    open_store: Any, server: Any, reply: Any, text: Any, seconds: Any
+) -> None:
     store = await open_store()
     server.say(reply(503, {"retry-after": text}, b"<Error><Code>SlowDown</Code></Error>"))
     with pytest.raises(Throttled) as caught:
@@ -264,7 +277,7 @@ async def test_the_server_says_when_to_come_again(open_store, server, reply, tex
 # ------------------------------------------------------------------------------------------------ listing, tags
 
 
-async def test_a_page_is_asked_for_in_canonical_form(open_store, server, reply):
+async def test_a_page_is_asked_for_in_canonical_form(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(body=b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"))
     await store.list_page("a b/", start_after="a b/\u00fc", limit=7)
@@ -281,14 +294,14 @@ async def test_a_page_is_asked_for_in_canonical_form(open_store, server, reply):
     }
 
 
-async def test_a_listing_that_is_cut_off_raises_and_says_where(open_store, server, reply):
+async def test_a_listing_that_is_cut_off_raises_and_says_where(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(body=b"<ListBucketResult><IsTruncated>false</IsTruncated>"))
     with pytest.raises(ListingBroken, match="test:photos list_page"):
         await store.list_page()
 
 
-async def test_a_listing_that_ignores_the_prefix_is_broken(open_store, server, reply):
+async def test_a_listing_that_ignores_the_prefix_is_broken(open_store: Any, server: Any, reply: Any) -> None:
     entry = b"<Contents><Key>b</Key><LastModified>2026-11-20T06:24:15Z</LastModified><Size>1</Size></Contents>"
     store = await open_store()
     server.say(reply(body=b"<ListBucketResult>" + entry + b"<IsTruncated>false</IsTruncated></ListBucketResult>"))
@@ -296,7 +309,7 @@ async def test_a_listing_that_ignores_the_prefix_is_broken(open_store, server, r
         await store.list_page("a")
 
 
-async def test_tags_are_read_written_and_removed(open_store, server, reply):
+async def test_tags_are_read_written_and_removed(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(body=b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"))
     assert await store.read_tags("k", version_id="v") == {"a": "b"}
@@ -308,7 +321,9 @@ async def test_tags_are_read_written_and_removed(open_store, server, reply):
     assert (server.last.method, server.last.target) == ("DELETE", "/photos/k?tagging=")
 
 
-async def test_no_tag_count_is_not_taken_for_no_tags_where_tags_may_not_be_read(make_store, server, reply):
+async def test_no_tag_count_is_not_taken_for_no_tags_where_tags_may_not_be_read(
+    make_store: Any, server: Any, reply: Any
+) -> None:
     server.say(
         reply(body=b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"),
         reply(403, {}, b"<Error><Code>AccessDenied</Code></Error>"),
@@ -319,7 +334,7 @@ async def test_no_tag_count_is_not_taken_for_no_tags_where_tags_may_not_be_read(
     assert (await store.head("a")).tag_count is None
 
 
-async def test_no_tag_count_is_no_tags_where_tags_may_be_read(open_store, server, reply):
+async def test_no_tag_count_is_no_tags_where_tags_may_be_read(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(headers=HELLO))
     assert (await store.head("a")).tag_count == 0

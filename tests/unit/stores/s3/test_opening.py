@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from brigade.errors import AccessDenied, BucketMissing, ConfigError, Rejected, Unavailable
@@ -12,13 +14,13 @@ from brigade.stores.s3.settings import Addressing, Encryption, S3Settings, Vendo
 PAGE = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 
 
-def said(code, **more):
+def said(code: Any, **more: Any) -> Any:
     extra = "".join(f"<{name}>{text}</{name}>" for name, text in more.items())
     return f"<Error><Code>{code}</Code>{extra}</Error>".encode()
 
 
 @pytest.fixture(autouse=True)
-def no_region_from_outside(monkeypatch):
+def no_region_from_outside(monkeypatch: Any) -> Any:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -46,13 +48,15 @@ def no_region_from_outside(monkeypatch):
         ),
     ],
 )
-def test_requests_go_where_the_settings_say(changes, origin, host, bucket_path, key_prefix):
+def test_requests_go_where_the_settings_say(
+    changes: Any, origin: Any, host: Any, bucket_path: Any, key_prefix: Any
+) -> None:
     values = {"name": "s", "bucket": "photos", "endpoint": "http://h:9000"} | changes
     assert place_of(S3Settings(**values), "eu-west-1") == (origin, host, bucket_path, key_prefix)
 
 
-def test_one_bucket_has_one_identity():
-    def identity(endpoint, **more):
+def test_one_bucket_has_one_identity() -> None:
+    def identity(endpoint: Any, **more: Any) -> Any:
         return identity_of(S3Settings("any", "photos", endpoint=endpoint, **more))
 
     assert identity("https://H.example/") == identity("https://h.example:443") == "s3://h.example:443/photos"
@@ -61,7 +65,7 @@ def test_one_bucket_has_one_identity():
     assert identity(None, region="a") == identity(None, region="b")
 
 
-async def test_opening_lists_one_key_and_settles_the_vendor(make_store, server, reply):
+async def test_opening_lists_one_key_and_settles_the_vendor(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(headers={"server": "SeaweedFS 8000GB 4.48"}, body=PAGE))
     store = make_store()
     await store.open()
@@ -82,14 +86,16 @@ async def test_opening_lists_one_key_and_settles_the_vendor(make_store, server, 
         ({"server": "nginx", "x-amz-request-id": "4442587FB7D0A2F9"}, Vendor.GENERIC),
     ],
 )
-async def test_a_server_is_recognised_by_its_headers(make_store, server, reply, headers, vendor):
+async def test_a_server_is_recognised_by_its_headers(
+    make_store: Any, server: Any, reply: Any, headers: Any, vendor: Any
+) -> None:
     server.say(reply(headers=headers, body=PAGE))
     store = make_store()
     await store.open()
     assert store.vendor is vendor
 
 
-async def test_the_settings_overrule_the_vendor(open_store):
+async def test_the_settings_overrule_the_vendor(open_store: Any) -> None:
     store = await open_store(
         vendor=Vendor.SEAWEEDFS, listing_order=ListingOrder.BYTES, min_part_bytes=1, max_parts=7, max_part_bytes=8
     )
@@ -97,7 +103,7 @@ async def test_the_settings_overrule_the_vendor(open_store):
     assert (known.listing_order, known.min_part_bytes, known.max_parts, known.max_part_bytes) == ("bytes", 1, 7, 8)
 
 
-async def test_etags_are_no_digests_under_kms_and_customer_keys(open_store):
+async def test_etags_are_no_digests_under_kms_and_customer_keys(open_store: Any) -> None:
     for encryption in (Encryption.SSE_KMS, Encryption.SSE_C):
         store = await open_store(encryption=encryption, customer_key=b"k" * 32)
         assert not store.capabilities.content_etags
@@ -113,7 +119,9 @@ async def test_etags_are_no_digests_under_kms_and_customer_keys(open_store):
         (403, {"x-amz-bucket-region": "eu-west-1"}, said("AuthorizationHeaderMalformed")),
     ],
 )
-async def test_a_bucket_in_another_region_is_followed_there(make_store, server, reply, answer):
+async def test_a_bucket_in_another_region_is_followed_there(
+    make_store: Any, server: Any, reply: Any, answer: Any
+) -> None:
     server.say(reply(*answer), reply(body=PAGE))
     store = make_store(endpoint=None)
     await store.open()
@@ -125,14 +133,14 @@ async def test_a_bucket_in_another_region_is_followed_there(make_store, server, 
     assert server.closed == ["https://photos.s3.us-east-1.amazonaws.com"]
 
 
-async def test_another_region_of_one_endpoint_keeps_the_connections(make_store, server, reply):
+async def test_another_region_of_one_endpoint_keeps_the_connections(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(400, {}, said("AuthorizationHeaderMalformed", Region="garage")), reply(body=PAGE))
     await make_store().open()
     assert "/garage/s3/" in server.requests[1].headers["authorization"]
     assert server.closed == []
 
 
-async def test_regions_are_not_followed_in_circles(make_store, server, reply):
+async def test_regions_are_not_followed_in_circles(make_store: Any, server: Any, reply: Any) -> None:
     regions = iter(f"region-{number}" for number in range(100))
     server.answer = lambda _: reply(301, {"x-amz-bucket-region": next(regions)})
     with pytest.raises(AccessDenied, match="another region"):
@@ -140,14 +148,14 @@ async def test_regions_are_not_followed_in_circles(make_store, server, reply):
     assert len(server.requests) < 5
 
 
-async def test_no_access_is_not_a_wrong_region(make_store, server, reply):
+async def test_no_access_is_not_a_wrong_region(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(403, {"x-amz-bucket-region": "eu-west-1"}, said("AccessDenied")))
     with pytest.raises(AccessDenied):
         await make_store(endpoint=None).open()
     assert len(server.requests) == 1
 
 
-async def test_a_missing_bucket_can_be_made_after_opening_failed(make_store, server, reply):
+async def test_a_missing_bucket_can_be_made_after_opening_failed(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(404, {"server": "MinIO"}, said("NoSuchBucket")))
     store = make_store()
     with pytest.raises(BucketMissing, match="test:photos open: there is no such bucket"):
@@ -157,23 +165,23 @@ async def test_a_missing_bucket_can_be_made_after_opening_failed(make_store, ser
 
 
 @pytest.mark.parametrize("code", ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"])
-async def test_making_a_bucket_that_is_ours_is_fine(make_store, server, reply, code):
+async def test_making_a_bucket_that_is_ours_is_fine(make_store: Any, server: Any, reply: Any, code: Any) -> None:
     server.say(reply(409, {}, said(code)))
     await make_store().create_bucket()
 
 
-async def test_making_a_bucket_that_is_somebody_elses_fails(make_store, server, reply):
+async def test_making_a_bucket_that_is_somebody_elses_fails(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(409, {}, said("BucketAlreadyExists")), reply(403, {}, said("AccessDenied")))
     with pytest.raises(AccessDenied):
         await make_store().create_bucket()
 
 
-async def test_a_bucket_on_aws_is_made_in_its_region(make_store, server):
+async def test_a_bucket_on_aws_is_made_in_its_region(make_store: Any, server: Any) -> None:
     await make_store(endpoint=None, region="eu-west-1").create_bucket()
     assert b"<LocationConstraint>eu-west-1</LocationConstraint>" in server.last.body
 
 
-async def test_a_server_that_wants_its_region_named_gets_it(make_store, server, reply):
+async def test_a_server_that_wants_its_region_named_gets_it(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(400, {}, said("IllegalLocationConstraintException")))
     await make_store(region="garage").create_bucket()
     assert b"garage" in server.last.body
@@ -186,21 +194,23 @@ async def test_a_server_that_wants_its_region_named_gets_it(make_store, server, 
         (Unavailable("certificate verify failed: self-signed certificate"), "ca_bundle"),
     ],
 )
-async def test_a_server_out_of_reach_is_named_with_a_mend(make_store, server, error, words):
+async def test_a_server_out_of_reach_is_named_with_a_mend(make_store: Any, server: Any, error: Any, words: Any) -> None:
     server.say(error)
     with pytest.raises(Unavailable, match=words) as caught:
         await make_store().open()
     assert str(caught.value).startswith("test:photos open: ")
 
 
-async def test_a_server_that_is_not_s3_is_said_to_be_none(make_store, server, reply):
+async def test_a_server_that_is_not_s3_is_said_to_be_none(make_store: Any, server: Any, reply: Any) -> None:
     server.say(reply(body=b"<html>It works!</html>"))
-    with pytest.raises(Rejected, match="does not answer as S3 does.*check the endpoint"):
+    with pytest.raises(Rejected, match=r"does not answer as S3 does.*check the endpoint"):
         await make_store().open()
 
 
 @pytest.mark.parametrize(("ahead", "words"), [(3600, "3600 s ahead of"), (-90, "90 s behind")])
-async def test_a_wrong_clock_is_told_by_how_much(make_store, server, clock, reply, ahead, words):
+async def test_a_wrong_clock_is_told_by_how_much(
+    make_store: Any, server: Any, clock: Any, reply: Any, ahead: Any, words: Any
+) -> None:
     date = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}
     assert clock.now_ns() == 1_700_000_000 * 1_000_000_000, "the same moment"
     clock.advance(ahead)
@@ -209,12 +219,12 @@ async def test_a_wrong_clock_is_told_by_how_much(make_store, server, clock, repl
         await make_store().open()
 
 
-async def test_a_store_that_is_not_open_says_so(make_store):
+async def test_a_store_that_is_not_open_says_so(make_store: Any) -> None:
     with pytest.raises(Unavailable, match="not open"):
         await make_store().head("a")
 
 
-async def test_closing_twice_is_fine_and_opening_again_too(open_store, server, reply):
+async def test_closing_twice_is_fine_and_opening_again_too(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     await store.close()
     await store.close()
@@ -223,20 +233,20 @@ async def test_closing_twice_is_fine_and_opening_again_too(open_store, server, r
     await store.open()
 
 
-async def test_nobody_signs_nothing(make_store, server, reply):
+async def test_nobody_signs_nothing(make_store: Any, server: Any, reply: Any) -> None:
     server.answer = lambda _: reply(body=PAGE)
     await make_store(access_key=None, secret_key=None, anonymous=True).open()
     assert not any(name.startswith(("authorization", "x-amz-")) for name in server.requests[0].headers)
 
 
-async def test_the_requester_pays_where_he_says_so(open_store, server):
+async def test_the_requester_pays_where_he_says_so(open_store: Any, server: Any) -> None:
     store = await open_store(requester_pays=True)
     await store.delete(["a"])
     assert server.last.headers["x-amz-request-payer"] == "requester"
     assert "x-amz-request-payer" in server.last.headers["authorization"]
 
 
-def test_a_ca_bundle_that_cannot_be_read_is_a_wrong_setting(tmp_path):
+def test_a_ca_bundle_that_cannot_be_read_is_a_wrong_setting(tmp_path: Any) -> None:
     connect = client_factory(S3Settings("s", "b", endpoint="https://h", ca_bundle=str(tmp_path / "none.pem")))
     with pytest.raises(ConfigError, match="ca_bundle"):
         connect("https://h")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from brigade.errors import ConfigError
@@ -26,14 +28,14 @@ from brigade.stores.s3.settings import Encryption, S3Settings
         ({"endpoint": "https://h/?x=1"}, "nothing but"),
     ],
 )
-def test_settings_that_make_no_sense_name_the_store_and_the_reason(changes, words):
+def test_settings_that_make_no_sense_name_the_store_and_the_reason(changes: Any, words: Any) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         S3Settings(**({"name": "here", "bucket": "photos"} | changes))
     assert "'here'" in str(caught.value)
     assert "secret" not in str(caught.value).replace("secret_key", "")
 
 
-def test_secrets_do_not_show():
+def test_secrets_do_not_show() -> None:
     text = repr(
         S3Settings(
             "s", "b", access_key="AKID", secret_key="hush", session_token="hush", encryption=Encryption.SSE_C,
