@@ -21,6 +21,9 @@ from brigade.state.rows import InventoryRow
 # whether their metadata changed just before or just after the copy.
 _FRESH_NS = 3_600_000_000_000
 
+# A copy that takes longer than this may hide a change of metadata; stores tell times in whole seconds.
+_SLOW_NS = 1_000_000_000
+
 
 class Task(NamedTuple):
     """One key to settle, with what was decided from the listings and what the inventory knows."""
@@ -131,8 +134,11 @@ class Settler:
         job = self._job
         if self.full is not None:
             return Outcome(pair.key, action.kind, action.reason, Proof.NONE, source.size_bytes, self.full)
+        began_ns = job.clock.now_ns()
         try:
             copied = await self._copier.copy(source)
+            if job.clock.now_ns() - began_ns > _SLOW_NS:
+                copied = await self._catch_up(copied)
         except NotFound:
             if await self._is_gone(pair.key):
                 return Outcome(pair.key, ActionKind.SKIP, "gone at the source since it was listed", Proof.NONE, 0)
@@ -142,6 +148,21 @@ class Settler:
         if job.policy.require_proof and copied.proof.is_weak:
             return Outcome(pair.key, action.kind, action.reason, copied.proof, source.size_bytes, "not proven")
         return Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes)
+
+    async def _catch_up(self, copied: Copied) -> Copied:
+        """Bring headers and metadata that changed while the bytes moved: the target is younger, so no listing tells."""
+        job = self._job
+        try:
+            source = await job.source.head(copied.source.key)
+            if abs(source.modified_ns - copied.source.modified_ns) < _SLOW_NS:
+                return copied
+            look = await look_at_attributes(job, copied.source, copied.target)
+            target = await update_attributes(job, look) if look.differ else copied.target
+        except (SourceChanged, PreconditionFailed, NotFound):
+            return copied  # changed or gone by now: that shows in the next listing
+        except Unsupported:
+            return await self._copier.copy(source)
+        return copied._replace(target=target, tagged=bool(look.expected.tags))
 
     async def _copy_metadata(
         self, pair: Pair, source: ObjectInfo, look: Look, action: Action, known: Known | None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brigade.decide.decide import source_print
 from brigade.engine.job import Job
 from brigade.engine.ledger import Ledger
+from brigade.engine.proving import md5_of
 from brigade.errors import NotFound, StoreError, Unsupported
 from brigade.objects import Attributes, ObjectInfo, PartInfo
 from brigade.stores.base import Store
@@ -39,9 +40,10 @@ async def open_upload(job: Job, seen: ObjectInfo, sizes: Sequence[int], attribut
     The intent is durable before the store creates the upload, so that it cannot be lost sight of.
     """
     ledger, store = job.ledger, job.target
+    version = _version(seen, attributes)
     before = await ledger.upload(seen.key)
     if before is not None and before.upload_id is not None:
-        if before.source_print == source_print(seen) and list(before.part_sizes_bytes) == list(sizes):
+        if before.source_print == version and list(before.part_sizes_bytes) == list(sizes):
             parts = await _parts_there(store, seen.key, before.upload_id, sizes)
             if parts is not None:
                 return OpenUpload(store, ledger, seen.key, before.upload_id, parts)
@@ -49,10 +51,20 @@ async def open_upload(job: Job, seen: ObjectInfo, sizes: Sequence[int], attribut
         await ledger.forget_upload(seen.key)
     elif before is not None:
         await _abort_unrecorded(store, seen.key, before.created_ns)
-    await ledger.intend_upload(seen.key, source_print(seen), sizes)
+    await ledger.intend_upload(seen.key, version, sizes)
     upload_id = await store.create_multipart(seen.key, attributes=attributes)
     await ledger.began_upload(seen.key, upload_id)
     return OpenUpload(store, ledger, seen.key, upload_id, {})
+
+
+def _version(seen: ObjectInfo, attributes: Attributes) -> str:
+    """What an upload was begun for: the source's version and, since they are fixed from the start, its attributes."""
+    carried = (
+        replace(attributes, metadata={}, tags=None),
+        sorted(attributes.metadata.items()),
+        sorted((attributes.tags or {}).items()),
+    )
+    return f"{source_print(seen)}#{md5_of(repr(carried).encode()).hex}"
 
 
 async def _parts_there(store: Store, key: str, upload_id: str, sizes: Sequence[int]) -> dict[int, PartInfo] | None:

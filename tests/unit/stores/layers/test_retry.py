@@ -42,11 +42,20 @@ CALLS = {
     "write_tags": lambda store: store.write_tags("a", {"k": "v"}),
     "read_acl": lambda store: store.read_acl("a"),
     "write_acl": lambda store: store.write_acl("a", []),
-    "create_multipart": lambda store: store.create_multipart("m", attributes=NO_ATTRIBUTES),
     "list_multiparts": lambda store: store.list_multiparts(),
     "abort_multipart": lambda store: store.abort_multipart("m", "gone"),
     "create_bucket": lambda store: store.create_bucket(),
 }
+
+
+async def test_an_upload_is_begun_again_only_where_the_first_attempt_cannot_have_left_one(build, inner):
+    store, script = build(Fault("create_multipart", error=slow_down(), times=2))
+    await store.create_multipart("m", attributes=NO_ATTRIBUTES)
+    script.assert_all_fired()
+    store, script = build(Fault("create_multipart", FaultKind.LOSE_ANSWER))
+    with pytest.raises(Unavailable):
+        await store.create_multipart("n", attributes=NO_ATTRIBUTES)
+    assert len(await inner.list_multiparts("n")) == 1, "the engine finds it by its intent"
 
 
 @pytest.mark.parametrize("operation", CALLS)
