@@ -110,9 +110,6 @@ class Answer:
         self._keep(data)
 
     def _feed_chunked(self, decoder: ChunkedDecoder, data: bytes) -> None:
-        if self.complete:
-            self.surplus = True
-            return
         for piece in decoder.feed(data):
             self._keep(piece)
         if decoder.done:

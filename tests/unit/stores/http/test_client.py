@@ -254,6 +254,26 @@ async def test_an_early_answer_stops_the_sending_and_drops_the_connection(serve:
     assert server.connections == 2
 
 
+async def test_a_connection_with_half_a_request_on_it_is_not_used_again(serve: Any, connect: Any) -> None:
+    async def script(peer: Any) -> None:
+        await peer.head()
+        await peer.answer(b"no", status="403 Forbidden")
+        await peer.reader.read()
+
+    class Slow(Stream):
+        async def chunks(self) -> AsyncIterator[bytes]:
+            async for piece in super().chunks():
+                yield piece
+                await asyncio.sleep(0.02)
+
+    server = await serve(script)
+    client = connect(server, connections=1)
+    for number in (1, 2):
+        async with client.send("PUT", "/", HOST, Slow([b"x"] * 50)) as response:
+            assert response.status == 403
+        assert server.connections == number
+
+
 async def test_an_interim_answer_is_skipped(serve: Any, connect: Any) -> None:
     async def script(peer: Any) -> None:
         await peer.request()

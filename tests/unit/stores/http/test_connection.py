@@ -320,3 +320,12 @@ async def test_a_kept_alive_connection_closed_without_a_byte_is_stale() -> None:
     connection.begin("GET")
     connection.connection_lost(ConnectionResetError())
     assert connection.went_stale
+
+
+async def test_content_until_close_that_ends_by_a_reset_is_truncated() -> None:
+    connection, _ = exchange()
+    feed(connection, b"HTTP/1.0 200 OK\r\n\r\nnot all")
+    connection.connection_lost(ConnectionResetError("reset by peer"))
+    assert await connection.more() == [b"not all"]
+    with pytest.raises(Truncated, match="reset by peer"):
+        await connection.more()
