@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +57,7 @@ class FileStore:
         self._uploads = Uploads(self._folder, self._writer, clock, name, fsync=settings.fsync)
         self._remover = Remover(self._root, self._keeper, name)
         self._walks: dict[tuple[str, str], Walk] = {}
+        self._pausing = threading.Lock()
 
     async def open(self) -> None:
         await self._run(self._reads, "open", None, self._settle)
@@ -92,7 +94,8 @@ class FileStore:
         return await self._run(self._reads, "list", None, self._list, prefix, start_after, cursor, limit)
 
     def _list(self, prefix: str, start_after: str, cursor: str | None, limit: int) -> ListPage:
-        walk = None if cursor is None else self._walks.pop((prefix, cursor), None)
+        with self._pausing:
+            walk = None if cursor is None else self._walks.pop((prefix, cursor), None)
         try:
             if walk is None:
                 self._root.require("list")
@@ -117,9 +120,10 @@ class FileStore:
         if not more:
             return ListPage(entries, None)
         last = entries[-1].key
-        while len(self._walks) >= PAUSED_WALKS:
-            self._walks.pop(next(iter(self._walks)), None)
-        self._walks[prefix, last] = walk
+        with self._pausing:
+            while len(self._walks) >= PAUSED_WALKS:
+                del self._walks[next(iter(self._walks))]
+            self._walks[prefix, last] = walk
         return ListPage(entries, last)
 
     async def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
