@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from sys import intern
 from typing import TypeVar
 
 from brigade.clock import Clock
@@ -305,7 +306,8 @@ class MemoryStore:
         if key not in self._objects:
             self._keys.add(key)
         modified_ns = self._now_ns()
-        self._objects[key] = Stored(data, etag, modified_ns, attributes, part_sizes, checksum)
+        # Equal contents share the text of their ETag.
+        self._objects[key] = Stored(data, intern(etag), modified_ns, attributes, part_sizes, checksum)
         return ObjectInfo(key, len(data), etag, modified_ns)
 
     def _described(self, key: str, stored: Stored) -> ObjectInfo:
