@@ -161,7 +161,7 @@ class Settler:
         except (SourceChanged, PreconditionFailed, NotFound):
             return copied  # changed or gone by now: that shows in the next listing
         except Unsupported:
-            return await self._copier.copy(source)
+            return await self._copier.copy(copied.source)
         return copied._replace(target=target, tagged=bool(look.expected.tags))
 
     async def _copy_metadata(
