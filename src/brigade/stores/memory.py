@@ -91,7 +91,7 @@ class MemoryStore:
         self._exists = True
 
     async def close(self) -> None:
-        """Nothing to give back; the objects stay, so that a test may open the store again."""
+        """The objects stay, so that a test may open the store again."""
 
     # Listing and looking
 
@@ -212,8 +212,6 @@ class MemoryStore:
                 self._keys.remove(key)
         return dict.fromkeys(keys)
 
-    # Tags and ACL
-
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         self._require(self.capabilities.tags, "read_tags", key, "tags")
         return dict(self._find("read_tags", key, version_id).attributes.tags or {})
@@ -306,7 +304,6 @@ class MemoryStore:
         if key not in self._objects:
             self._keys.add(key)
         modified_ns = self._now_ns()
-        # Equal contents share the text of their ETag.
         self._objects[key] = Stored(data, intern(etag), modified_ns, attributes, part_sizes, checksum)
         return ObjectInfo(key, len(data), etag, modified_ns)
 
