@@ -56,8 +56,8 @@ async def store(server, buckets):
 async def emptied(server, bucket):
     """Whether nothing is left; a test that breaks may leave what cannot be deleted."""
     store = open_at(server, bucket)
-    await store.open()
     try:
+        await store.open()
         for upload in await store.list_multiparts():
             await store.abort_multipart(upload.key, upload.upload_id)
         page = await store.list_page()

@@ -13,7 +13,7 @@ import pytest
 
 from brigade.testing.postgres import PostgresServer
 from brigade.testing.processes import Helper, StartFailed, children, free_port
-from brigade.testing.servers import SeaweedServer, http_status
+from brigade.testing.servers import SeaweedServer, http_answer
 
 SLEEP = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"]
 STUBBORN = [
@@ -92,11 +92,11 @@ def test_a_server_does_not_outlive_a_launcher_that_is_killed(tmp_path):
     )
     try:
         port, pid = map(int, launcher.stdout.readline().split())
-        assert http_status(port) == 403
+        assert http_answer(port)[0] == 403
         launcher.send_signal(signal.SIGKILL)
         launcher.wait()
         wait_until(lambda: not is_alive(pid))
-        assert http_status(port) == 0
+        assert http_answer(port)[0] == 0
     finally:
         launcher.kill()
         launcher.wait()

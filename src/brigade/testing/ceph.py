@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 from brigade.testing.processes import Helper, StartFailed, free_port
-from brigade.testing.servers import Endpoint, Server, find_binary, http_status
+from brigade.testing.servers import Endpoint, Server, find_binary, http_answer
 
 _PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool")
 _STORAGE_CLASSES = ("STANDARD_IA", "GLACIER")
@@ -104,7 +104,7 @@ class CephServer(Server):
         self._start_osd()
         self._make_users()
         gateway = self._daemon("radosgw", "-f", "-n", "client.rgw")
-        gateway.wait_ready(lambda: http_status(self.port) == 200, seconds=60)
+        gateway.wait_ready(lambda: http_answer(self.port)[0] == 200, seconds=60)
 
     def _write_config(self, directory: Path, fsid: str) -> None:
         text = _CONFIG.format(

@@ -122,14 +122,15 @@ class Server(ABC):
         return helper
 
 
-def http_status(port: int, path: str = "/") -> int:
-    """The status that a server on loopback answers, 0 when it does not."""
+def http_answer(port: int, path: str = "/") -> tuple[int, bytes]:
+    """The status and body that a server on loopback answers, status 0 when it does not."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException):
-        return 0
+        return 0, b""
     finally:
         connection.close()
 
@@ -171,8 +172,15 @@ class SeaweedServer(Server):
         (directory / "data").mkdir(exist_ok=True)
         (directory / "s3.json").write_text(json.dumps(self._identities()))
         helper = self._run(weed, *self._arguments(), log="seaweed.log")
-        # 403 to the anonymous: the S3 side is up and has read its identities.
-        helper.wait_ready(lambda: http_status(self.port) == 403, seconds=30)
+        helper.wait_ready(self._is_ready, seconds=30)
+
+    def _is_ready(self) -> bool:
+        # 403 to the anonymous: the S3 side is up and has read its identities. A master without room for volumes: the
+        # volume server has not joined it yet, and reads and writes would fail.
+        if http_answer(self.port)[0] != 403:
+            return False
+        status, body = http_answer(self.port + 2, "/dir/status")
+        return status == 200 and json.loads(body)["Topology"]["Max"] > 0
 
     def stop(self) -> None:
         super().stop()
