@@ -68,6 +68,8 @@ class FileSection(_Limited):
     )
     fsync: Annotated[bool, Field(description="Make each file durable before it counts as copied")] = True
     one_file_system: Annotated[bool, Field(description="Leave out directories on other devices")] = False
+    read_threads: Annotated[Count | None, Field(description="Threads that read; more for slow disks")] = None
+    write_threads: Annotated[Count | None, Field(description="Threads that write")] = None
 
 
 class MemorySection(_Limited):

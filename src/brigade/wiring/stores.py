@@ -109,6 +109,11 @@ def file_store(name: str, root: str, section: FileSection | None, clock: Clock) 
         fsync=section.fsync,
         one_file_system=section.one_file_system,
     )
+    settings = replace(
+        settings,
+        read_threads=section.read_threads or settings.read_threads,
+        write_threads=section.write_threads or settings.write_threads,
+    )
     return FileStore(name, settings, clock=clock)
 
 
