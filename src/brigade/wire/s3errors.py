@@ -31,7 +31,7 @@ class Meaning(NamedTuple):
 
 _KEYS = "check access_key and secret_key of the store"
 _CLOCK = "set this machine's clock"
-_MAY = "the credentials need permission for this operation"
+_MAY = "check the credentials and what they may do"
 _NOT_FOUND = Meaning(NotFound, "there is no such object")
 _NO_BUCKET = Meaning(BucketMissing, "there is no such bucket", "check its name, or create it")
 _DENIED = Meaning(AccessDenied, "access denied", _MAY)

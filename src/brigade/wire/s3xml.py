@@ -171,8 +171,9 @@ def _grant(node: Node) -> Grant:
 
 
 def _is_truncated(root: Node) -> bool:
+    """Some servers never say so; a page taken for the last one costs parts that are sent again, and no more."""
     truncated = root.text_of("IsTruncated")
-    if truncated not in ("true", "false"):
+    if truncated not in ("true", "false", None):
         raise XmlError(f"{root.name} does not say whether it is complete")
     return truncated == "true"
 

@@ -43,6 +43,12 @@ def aws_endpoint(region: str) -> str:
     return f"https://s3.{region}.{suffix}"
 
 
+def is_aws(endpoint: str | None) -> bool:
+    """True for no endpoint and for those of AWS, by their names."""
+    host = urlsplit(endpoint).hostname or "" if endpoint is not None else "amazonaws.com"
+    return f".{host}".endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def _is_virtual(settings: S3Settings) -> bool:
     if settings.addressing is not Addressing.AUTO:
         return settings.addressing is Addressing.VIRTUAL

@@ -15,6 +15,7 @@ from brigade.stores.s3.opening import (
     client_factory,
     first_region,
     identity_of,
+    is_aws,
     place_of,
     region_told,
 )
@@ -78,7 +79,7 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
             await self._move_to(region)
             answer = await self._first_answer()
         if self.settings.vendor is Vendor.AUTO:
-            self._settle(recognise(answer.headers) if self.settings.endpoint else Vendor.AWS)
+            self._settle(Vendor.AWS if is_aws(self.settings.endpoint) else recognise(answer.headers))
             self.caller.signer = Signer(self.caller.signer.region, blanks=self._traits.blanks)
         return answer
 

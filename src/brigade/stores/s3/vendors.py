@@ -43,8 +43,9 @@ _AWS = Capabilities(
     acl=True,
     object_lock=True,
 )
-# A server nobody has tried: nothing is expected of it that would do harm if it were missing.
-_GENERIC = Capabilities(part_reads=True, tags=True)
+# A server nobody has tried: nothing is expected of it that would do harm if it were missing. Part reads are
+# checked on each answer, and given up for good at the first that is none.
+_GENERIC = Capabilities(part_reads=True)
 
 TRAITS: dict[Vendor, Traits] = {
     Vendor.AWS: Traits(_AWS, encoded_metadata=True, tells_tag_count=True, checksums=True),
@@ -103,12 +104,11 @@ _CEPH_REQUEST_ID = re.compile(r"tx[0-9a-f]{18,24}-[0-9a-f]{8,12}-[0-9a-f]+-.+").
 
 
 def recognise(headers: Mapping[str, str]) -> Vendor:
-    """The vendor that an answer's headers betray."""
+    """The vendor that an answer's headers betray; not AWS, whose Server header many others borrow."""
     server = headers.get("server", "").lower()
     for mark, vendor in (
         ("seaweedfs", Vendor.SEAWEEDFS),
         ("minio", Vendor.MINIO),
-        ("amazons3", Vendor.AWS),
         ("werkzeug", Vendor.MOTO),
         ("ceph", Vendor.CEPH),
     ):

@@ -79,7 +79,7 @@ async def test_opening_lists_one_key_and_settles_the_vendor(make_store: Any, ser
     ("headers", "vendor"),
     [
         ({"server": "MinIO"}, Vendor.MINIO),
-        ({"server": "AmazonS3"}, Vendor.AWS),
+        ({"server": "AmazonS3", "x-amz-id-2": "x"}, Vendor.GENERIC),
         ({"x-amz-request-id": "tx000006e844ed22695f84e-006affe78f-1035-default"}, Vendor.CEPH),
         ({"x-rgw-object-type": "Normal"}, Vendor.CEPH),
         ({"x-amz-request-id": "tx1", "x-openstack-request-id": "tx1"}, Vendor.SWIFT),
@@ -91,6 +91,24 @@ async def test_a_server_is_recognised_by_its_headers(
 ) -> None:
     server.say(reply(headers=headers, body=PAGE))
     store = make_store()
+    await store.open()
+    assert store.vendor is vendor
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "vendor"),
+    [
+        (None, Vendor.AWS),
+        ("https://s3.eu-west-1.amazonaws.com", Vendor.AWS),
+        ("https://vpce-1.s3.cn-north-1.vpce.amazonaws.com.cn", Vendor.AWS),
+        ("https://notamazonaws.com", Vendor.GENERIC),
+    ],
+)
+async def test_aws_is_recognised_by_its_name_alone(
+    make_store: Any, server: Any, reply: Any, endpoint: Any, vendor: Any
+) -> None:
+    server.say(reply(headers={"server": "AmazonS3"}, body=PAGE))
+    store = make_store(endpoint=endpoint)
     await store.open()
     assert store.vendor is vendor
 
