@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 from brigade.errors import Unsupported
@@ -16,8 +17,9 @@ _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)").fullmatch
 
 
 class _PartHead(NamedTuple):
-    """What HEAD says of one part: its size, how many there are, and the size of the whole where it tells."""
+    """What HEAD says of one part (or of the whole, where it ignores part numbers)."""
 
+    is_whole: bool
     size_bytes: int
     parts_count: int | None
     total_bytes: int | None
@@ -29,36 +31,39 @@ class PartCalls(Bucket):
     async def part_sizes(self, key: str, *, etag: str) -> list[int] | None:
         """The sizes of the object's parts, None where this server does not tell.
 
-        Nearly all objects are cut evenly, and then the first part's size, the number of parts and the whole's size
-        say everything. Others cost a HEAD for each part. An uneven object whose sizes happen to add up like an even
-        one is told wrong; a copy along such parts gets another ETag, which whoever proves copies notices.
+        Nearly all objects are cut evenly, and then the first and the last part and the size of the whole say
+        everything. Others cost a HEAD for each part. (Parts in the middle that differ and yet have the mean of the
+        first are told wrong; a copy along them gets another ETag, which whoever proves copies notices.)
         """
         count = multipart_count(etag)
-        if count is not None and not self._capabilities.part_reads:
-            return None
-        first = await self._part_head(key, 1, etag) if count != 1 else await self._whole(key, etag)
         if count in (None, 1):
-            return [first.size_bytes]
-        if first.parts_count != count:
+            return [(await self._head_for_parts(key, etag, "")).size_bytes]
+        if not self._capabilities.part_reads:
             return None
-        total = first.total_bytes if first.total_bytes is not None else (await self._whole(key, etag)).size_bytes
-        last = total - first.size_bytes * (count - 1)
-        if 0 < last <= first.size_bytes:
-            return [first.size_bytes] * (count - 1) + [last]
-        return await self._each_size(key, etag, first.size_bytes, count, total)
+        first = await self._part_head(key, 1, etag)
+        if first.parts_count != count:
+            if first.parts_count is None and first.is_whole:
+                self._capabilities = replace(self._capabilities, part_reads=False)
+            return None
+        return await self._sizes(key, etag, first, count)
 
-    async def _each_size(self, key: str, etag: str, first_bytes: int, count: int, total: int) -> list[int] | None:
+    async def _sizes(self, key: str, etag: str, first: _PartHead, count: int) -> list[int] | None:
+        total = first.total_bytes
+        if total is None:
+            total = (await self._head_for_parts(key, etag, "")).size_bytes
+        rest = total - first.size_bytes * (count - 1)
+        even = 0 < rest <= first.size_bytes
+        if even and (count == 2 or (await self._part_head(key, count, etag)).size_bytes == rest):
+            return [first.size_bytes] * (count - 1) + [rest]
+
         async def size_of(number: int) -> int:
             return (await self._part_head(key, number, etag)).size_bytes
 
-        sizes = [first_bytes, *await for_each(range(2, count + 1), size_of, at_once=PART_HEADS_AT_ONCE)]
+        sizes = [first.size_bytes, *await for_each(range(2, count + 1), size_of, at_once=PART_HEADS_AT_ONCE)]
         return sizes if sum(sizes) == total else None
 
     async def _part_head(self, key: str, number: int, etag: str) -> _PartHead:
         return await self._head_for_parts(key, etag, f"partNumber={number}")
-
-    async def _whole(self, key: str, etag: str) -> _PartHead:
-        return await self._head_for_parts(key, etag, "")
 
     async def _head_for_parts(self, key: str, etag: str, query: str) -> _PartHead:
         headers = [("if-match", match_value(etag)), *customer_key(self.settings)]
@@ -71,5 +76,8 @@ class PartCalls(Bucket):
         parts = answer.headers.get("x-amz-mp-parts-count")
         total = _TOTAL(answer.headers.get("content-range", ""))
         return _PartHead(
-            int(answer.headers["content-length"]), int(parts) if parts else None, int(total[1]) if total else None
+            answer.status == 200,
+            int(answer.headers["content-length"]),
+            int(parts) if parts else None,
+            int(total[1]) if total else None,
         )

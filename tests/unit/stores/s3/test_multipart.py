@@ -171,15 +171,17 @@ def cut_as(reply: Any, sizes: Any, *, told_total: Any = True) -> Any:
 @pytest.mark.parametrize(
     ("sizes", "told_total", "requests"),
     [
-        ([5, 5, 5, 1], True, 1),
-        ([5, 5, 5, 5], True, 1),
-        ([5, 5, 1], False, 2),
+        ([5, 5, 5, 1], True, 2),
+        ([5, 5, 5, 5], True, 2),
+        ([5, 1], True, 1),
+        ([5, 5, 1], False, 3),
         ([7], True, 1),
         ([5, 9, 2], True, 3),
+        ([5, 7, 3], True, 2 + 2),
         ([1, 5, 5], True, 3),
     ],
 )
-async def test_part_sizes_cost_one_request_unless_the_parts_are_uneven(
+async def test_part_sizes_cost_two_requests_unless_the_parts_are_uneven(
     open_store: Any, server: Any, reply: Any, sizes: Any, told_total: Any, requests: Any
 ) -> None:
     store = await open_store()
@@ -198,6 +200,7 @@ async def test_a_server_that_ignores_part_numbers_cannot_tell(open_store: Any, s
     store = await open_store()
     server.answer = lambda _: reply(200, {"etag": f'"{ETAG}-3"', "content-length": "15"})
     assert await store.part_sizes("k", etag=f"{ETAG}-3") is None
+    assert not store.capabilities.part_reads, "found out at first use"
     ceph = await open_store(vendor=Vendor.CEPH)
     assert await ceph.part_sizes("k", etag=f"{ETAG}-3") is None
     assert server.requests == [], "it is known not to tell, so it is not asked"
