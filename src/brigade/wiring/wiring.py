@@ -116,14 +116,16 @@ class Wiring:
     def _stack(self, place: Place, *, transfers: int, read_only: bool) -> tuple[Store, Store]:
         """The store with its layers, and the bare one inside."""
         section = self._section(place)
-        bare, endpoint = self._bare(place, section)
+        concurrency = section.concurrency if section and section.concurrency else max(transfers, DEFAULT_TRANSFERS)
+        # Open bodies hold connections and no place in the limits: never fewer connections than the default.
+        bare, endpoint = self._bare(place, section, max(concurrency, DEFAULT_TRANSFERS))
         location = place.in_directory() if self.is_directory(place) else place.in_bucket()
         prefix = "" if place.kind is PlaceKind.PATH else location.prefix
         limits = self._limits.get(endpoint)
         if limits is None:
             limits = self._limits[endpoint] = SharedLimits(
                 clock=self.clock,
-                concurrency=section.concurrency if section and section.concurrency else max(transfers, 64),
+                concurrency=concurrency,
                 requests_per_second=section.requests_per_second if section else None,
                 bytes_per_second=section.bandwidth if section else None,
             )
@@ -177,14 +179,14 @@ class Wiring:
         base = self.loaded.directory if self.loaded else self.directory
         return str(base / Path(section.root).expanduser())
 
-    def _bare(self, place: Place, section: Section | None) -> tuple[Store, str]:
+    def _bare(self, place: Place, section: Section | None, connections: int) -> tuple[Store, str]:
         """The store without layers, and the endpoint whose limits it shares."""
         if place.kind is PlaceKind.PATH:
             self._refuse_file(place)
             return file_store(place.text, place.rest, None, self.clock), f"file:{place.rest}"
         if place.kind is PlaceKind.S3_URL:
             settings = s3_url_settings(place.in_bucket().bucket, self.environment)
-            return s3_store(settings, self.clock), f"s3:{settings.endpoint}"
+            return s3_store(replace(settings, connections=connections), self.clock), f"s3:{settings.endpoint}"
         assert section is not None
         assert self.loaded is not None
         endpoint = f"store:{place.store}"
@@ -195,7 +197,7 @@ class Wiring:
             return memory_store(place.store, bucket, self.clock), endpoint
         base = self.loaded.directory
         settings = s3_settings(place.store, bucket, section, directory=base, environment=self.environment)
-        return s3_store(settings, self.clock), endpoint
+        return s3_store(replace(settings, connections=connections), self.clock), endpoint
 
     def _refuse_file(self, place: Place) -> None:
         path = Path(place.rest)
