@@ -94,8 +94,9 @@ class Workbench:
         limits: Limits = SMALL_LIMITS,
     ) -> None:
         self.clock = clock or ManualClock()
-        self.source = MemoryStore("source", "bucket", clock=self.clock, capabilities=source)
-        self.target = MemoryStore("target", "bucket", clock=self.clock, capabilities=target)
+        self._capabilities = source, target
+        self._number = 0
+        self._make_stores()
         self.limits = limits
         self._url = f"sqlite:///{directory / 'state.db'}"
         self._state: State | None = None
@@ -103,11 +104,23 @@ class Workbench:
 
     async def __aenter__(self) -> Self:
         self._state = await State.open(self._url, clock=self.clock)
-        self.replication_id = await self._state.replications.ensure("test", "memory → memory")
+        await self.start_over()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.state.close()
+
+    def _make_stores(self) -> None:
+        source, target = self._capabilities
+        self.source = MemoryStore("source", "bucket", clock=self.clock, capabilities=source)
+        self.target = MemoryStore("target", "bucket", clock=self.clock, capabilities=target)
+
+    async def start_over(self) -> None:
+        """Empty stores, and a replication that nothing is known of: cheaper than a new workbench."""
+        self._make_stores()
+        self._number += 1
+        name = f"test {self._number}"
+        self.replication_id = await self.state.replications.ensure(name, f"memory → memory, {name}")
 
     @property
     def state(self) -> State:
