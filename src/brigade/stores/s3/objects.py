@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
-from brigade.errors import StoreError, Unsupported
+from brigade.errors import InvalidKey, NotFound, StoreError, Unsupported
 from brigade.objects import Attributes, Checksum, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ObjectReader
 from brigade.stores.http.base import HttpResponse
@@ -80,7 +80,14 @@ class ObjectCalls(Bucket):
         headers += self._attribute_headers(attributes, "put", key)
         headers += self._write_condition(condition, "put", key)
         headers += write_encryption(self.settings)
-        answer = await self.caller.call("put", "PUT", key, "", headers, content, payload_hash)
+        try:
+            answer = await self.caller.call("put", "PUT", key, "", headers, content, payload_hash)
+        except NotFound as error:
+            if condition != ALWAYS:
+                raise
+            # Nothing has to be there for a plain write, so it is the path itself that the server cannot make out.
+            reason = f"the server has no place for this key: {error.message}"
+            raise InvalidKey(reason, store=self.name, operation="put", key=key, status=error.status) from error
         etag = answer.headers.get("etag", "").strip('"') or None
         return ObjectInfo(key, body.size_bytes, etag, 0, version_id=answer.headers.get("x-amz-version-id"))
 

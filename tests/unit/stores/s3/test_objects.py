@@ -147,6 +147,17 @@ async def test_customer_keys_go_along_wherever_content_is_touched(open_store: An
     assert [name in request.headers for request in server.requests] == [True] * 4
 
 
+async def test_a_plain_write_finds_nothing_missing_but_a_place_for_the_key(
+    open_store: Any, server: Any, reply: Any
+) -> None:
+    store = await open_store()
+    server.answer = lambda _: reply(404, {}, b"<html>Not Found</html>")
+    with pytest.raises(InvalidKey, match="no place"):
+        await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES)
+    with pytest.raises(NotFound):
+        await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES, condition=Condition(if_match="x"))
+
+
 # ------------------------------------------------------------------------------------------------------ reading
 
 
