@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from brigade.testing.ceph import CephServer
+from brigade.testing.moto import MotoServer
 from brigade.testing.servers import SeaweedServer, Server
+from brigade.testing.swift import SwiftServer
 
-SERVERS: dict[str, type[Server]] = {"seaweed": SeaweedServer, "ceph": CephServer}
+SERVERS: dict[str, type[Server]] = {
+    "seaweed": SeaweedServer,
+    "ceph": CephServer,
+    "moto": MotoServer,
+    "swift": SwiftServer,
+}
 
 
 def absent() -> dict[str, str]:

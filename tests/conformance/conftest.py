@@ -1,0 +1,24 @@
+"""The promises that a real server breaks by itself, each with its reason. Strict: a mended server fails the test."""
+
+from __future__ import annotations
+
+import pytest
+
+BROKEN_BY_THE_SERVER = {
+    "test_a_key_is_kept_exactly_or_refused_without_a_trace[moto-newline]": (
+        "moto finds no route for a key with a line break and answers 404"
+    ),
+    "test_an_aborted_upload_leaves_nothing_and_takes_no_more[moto]": (
+        "moto answers 500 to a part of an upload that was aborted"
+    ),
+    "test_a_metadata_value_comes_back_exactly[swift-long]": (
+        "Swift refuses a metadata value over 256 bytes (max_meta_value_length)"
+    ),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        reason = BROKEN_BY_THE_SERVER.get(item.name)
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
