@@ -79,7 +79,8 @@ class SharedLimits:
 
     async def enter(self, lane: Lane) -> int:
         """Wait for a place and a token. The number returned goes into `leave`."""
-        if lane.active < self.places and not lane.waiters:
+        # Whoever waits was given every place that came free, so a free place means that nobody waits.
+        if lane.active < self.places:
             lane.active += 1
         else:
             await self._queue(lane)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 
 from brigade.decide.backoff import Backoff
@@ -148,6 +150,26 @@ async def test_opening_is_retried_and_the_body_is_not(build, inner):
         with pytest.raises(Unavailable):
             await anext(chunks)
     script.assert_all_fired()
+
+
+async def test_each_attempt_to_open_is_a_new_one(inner, clock, telemetry):
+    await inner.put("a", BytesBody(b"xyz"), attributes=NO_ATTRIBUTES)
+    attempts = []
+
+    class Shaky:
+        name = "shaky"
+
+        @asynccontextmanager
+        async def get(self, key, **how):
+            attempts.append(key)
+            if len(attempts) == 1:
+                raise Unavailable("later")
+            async with inner.get(key, **how) as reader:
+                yield reader
+
+    async with RetryingStore(Shaky(), clock=clock, telemetry=telemetry).get("a") as reader:
+        assert await reader.read() == b"xyz"
+    assert attempts == ["a", "a"]
 
 
 async def test_only_the_keys_that_failed_are_deleted_again(build, inner, clock, telemetry):

@@ -103,6 +103,7 @@ async def test_a_grown_limit_wakes_those_who_wait(clock):
     limits.leave(limits.calls, await limits.enter(limits.calls), throttled=True)
     await limits.enter(limits.calls)
     waiting = asyncio.ensure_future(limits.enter(limits.calls))
+    await settle()
     for _ in range(10):
         limits.leave(limits.reads, await limits.enter(limits.reads))
     await asyncio.wait_for(waiting, 1)
