@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
-from brigade.testing.available import SERVERS, absent
+from brigade.testing.available import SERVERS
 from brigade.testing.postgres import PostgresServer
 from brigade.testing.processes import children
 from brigade.testing.servers import Server
@@ -71,7 +71,5 @@ _LEFT = pytest.StashKey[dict[int, str]]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name, reason in absent().items():
-        terminalreporter.write_line(f"not tested against {name}: {reason}")
     for pid, command in config.stash.get(_LEFT, {}).items():
         terminalreporter.write_line(f"FAILED: process {pid} was left behind: {command}", red=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from brigade.testing.available import absent
+
 BROKEN_BY_THE_SERVER = {
     "test_a_key_is_kept_exactly_or_refused_without_a_trace[moto-newline]": (
         "moto finds no route for a key with a line break and answers 404"
@@ -22,3 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = BROKEN_BY_THE_SERVER.get(item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, reason in absent().items():
+        terminalreporter.write_line(f"not tested against {name}: {reason}")
