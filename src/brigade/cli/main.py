@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _unexpected(error)
     finally:
         gc.enable()
-    return code if isinstance(code, int) else 0
+    # Typer turns an interrupt into this code and says nothing.
+    return interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
 
 
 def interrupted() -> int:
