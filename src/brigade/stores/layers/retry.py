@@ -7,8 +7,8 @@ sides can mend. An answer may be lost after the store has done the work, so each
   `put` or `put_part` is made again only if its body is replayable. A put with a condition may meet its own first
   success; it then raises `PreconditionFailed`, and whoever set the condition looks again.
 - `delete` of an absent key is fine. Only the keys that failed are tried again.
-- `create_multipart` is made again only when the store asked for less: a lost answer hides an upload whose id nobody
-  knows, and only the engine, which has its intent on record, can find and abort it before it begins another.
+- `create_multipart` is not made again here: a lost answer hides an upload whose id nobody knows, and only the engine,
+  which has its intent on record, can find and abort it before it begins another.
 - `complete_multipart` consumes the upload. After a failure both are looked at: when the upload is gone and the object's
   ETag is the one these parts must give, it had worked and only the answer was lost. An upload that is still there
   beside an object with that ETag proves nothing, since the object may be older and carry other metadata.
@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from brigade.clock import Clock
 from brigade.decide.backoff import Backoff, delay_seconds
-from brigade.errors import NotFound, Retry, SourceChanged, StoreError, Throttled
+from brigade.errors import NotFound, Retry, SourceChanged, StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo, is_md5_etag
 from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
@@ -142,13 +142,7 @@ class RetryingStore(ForwardingStore):
         await self._again("write_acl", lambda: self.inner.write_acl(key, acl))
 
     async def create_multipart(self, key: str, *, attributes: Attributes) -> str:
-        tries: _Tries | None = None
-        while True:
-            try:
-                return await self.inner.create_multipart(key, attributes=attributes)
-            except Throttled as error:
-                tries = tries or _Tries(self, "create_multipart")
-                await tries.pause(error)
+        return await self.inner.create_multipart(key, attributes=attributes)
 
     async def put_part(
         self, key: str, upload_id: str, number: int, body: Body, *, expect: Checksum | None = None
