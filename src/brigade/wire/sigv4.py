@@ -128,9 +128,10 @@ def canonical_request(
     *,
     signed_headers: Iterable[str] | None = None,
     rules: PathRules = S3_RULES,
+    blanks: re.Pattern[str] = ASCII_BLANKS,
 ) -> str:
     """The text that stands for the whole request. `payload_hash` is a hex SHA-256 or `UNSIGNED_PAYLOAD` or its like."""
-    lines, names = canonical_headers(headers, signed_headers)
+    lines, names = canonical_headers(headers, signed_headers, blanks)
     return f"{method}\n{canonical_path(path, rules)}\n{canonical_query(query)}\n{lines}\n{names}\n{payload_hash}"
 
 

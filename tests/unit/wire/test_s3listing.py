@@ -107,6 +107,10 @@ def test_any_valid_page_is_read_whole(body: Any) -> None:
     ]
 
 
+def test_entries_in_a_comment_are_none() -> None:
+    assert parse_listing(page(f"<!-- {entry(CEPH, 'a')}{entry(CEPH, 'b')} -->")).entries == []
+
+
 def test_a_page_names_the_next_one() -> None:
     body = page(
         entry(CEPH, "a"), tail="<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>"

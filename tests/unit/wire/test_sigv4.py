@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from brigade.wire.encoding import encode_key, encode_query
 from brigade.wire.sigv4 import (
+    ASCII_BLANKS,
     EMPTY_SHA256,
     GENERAL_RULES,
     S3_RULES,
@@ -333,6 +334,19 @@ def test_each_server_has_its_own_idea_of_blanks() -> None:
     assert canonical_value(value) == "a\u00a0\u00a0b c d"
     assert canonical_value(value, UNICODE_BLANKS) == "a b c d"
     assert canonical_value(value, SPACES_ONLY) == "a\u00a0\u00a0b\t\tc d"
+
+
+@pytest.mark.parametrize("value", ["a  b", " a", "a ", "a: b", "a\tb", "a \u00a0b", "a\u00a0\u00a0b", "", "a b"])
+@pytest.mark.parametrize("blanks", [ASCII_BLANKS, UNICODE_BLANKS, SPACES_ONLY])
+def test_the_quick_look_of_the_signer_changes_nothing(value: Any, blanks: Any) -> None:
+    headers = [("host", "h"), ("x-amz-meta-a", value), ("x-amz-meta-b", "plain")]
+    signed = Signer("us-east-1", blanks=blanks).sign(EXAMPLE, "PUT", "/", "", headers, EMPTY_SHA256, EXAMPLE_NS)
+    sent = [pair for pair in signed if pair[0] != "authorization"]
+    request = canonical_request("PUT", "/", "", sent, EMPTY_SHA256, blanks=blanks)
+    text = string_to_sign(timestamp(EXAMPLE_NS), EXAMPLE_SCOPE, request)
+    expected = signature(signing_key(EXAMPLE.secret_key, EXAMPLE_SCOPE), text)
+    assert dict(signed)["authorization"].endswith(expected)
+    assert ("x-amz-meta-a", value) in signed, "what is sent stays as it is"
 
 
 def test_the_signer_turns_with_the_day_and_with_the_credentials() -> None:

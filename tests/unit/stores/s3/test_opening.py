@@ -158,6 +158,13 @@ async def test_another_region_of_one_endpoint_keeps_the_connections(make_store: 
     assert server.closed == []
 
 
+async def test_the_same_region_is_not_tried_again(make_store: Any, server: Any, reply: Any) -> None:
+    server.answer = lambda _: reply(400, {}, said("AuthorizationHeaderMalformed", Region="us-east-1"))
+    with pytest.raises(AccessDenied, match="check the region"):
+        await make_store().open()
+    assert len(server.requests) == 1
+
+
 async def test_regions_are_not_followed_in_circles(make_store: Any, server: Any, reply: Any) -> None:
     regions = iter(f"region-{number}" for number in range(100))
     server.answer = lambda _: reply(301, {"x-amz-bucket-region": next(regions)})
