@@ -1,7 +1,8 @@
 """Makes a call again when its error may pass, with growing, jittered pauses and within bounds.
 
-What is retried: every error whose class says `Retry.MAYBE`, except `SourceChanged`, which only a fresh look at both
-sides can mend. An answer may be lost after the store has done the work, so each call must bear being made twice:
+What is retried: every error whose class says `Retry.MAYBE`, except two that sending the same again cannot mend.
+`SourceChanged` takes a fresh look at both sides. `Corrupt` takes reading the source again, to tell damage on the way
+from an ETag that is no digest. The engine does both. An answer may be lost after the store has done the work, so each call must bear being made twice:
 
 - `put`, `put_part`, `copy`, `write_tags`, `write_acl`, `create_bucket`, `abort_multipart` leave the same state. A
   `put` or `put_part` is made again only if its body is replayable. A put with a condition may meet its own first
@@ -26,7 +27,7 @@ from typing import TypeVar
 
 from brigade.clock import Clock
 from brigade.decide.backoff import Backoff, delay_seconds
-from brigade.errors import NotFound, Retry, SourceChanged, StoreError
+from brigade.errors import Corrupt, NotFound, Retry, SourceChanged, StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo, is_md5_etag
 from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
@@ -204,7 +205,7 @@ class RetryingStore(ForwardingStore):
 
 
 def _may_pass(error: StoreError) -> bool:
-    return error.retry is Retry.MAYBE and not isinstance(error, SourceChanged)
+    return error.retry is Retry.MAYBE and not isinstance(error, SourceChanged | Corrupt)
 
 
 class _Tries:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from brigade.decide.backoff import Backoff
-from brigade.errors import AccessDenied, NotFound, PreconditionFailed, SourceChanged, Throttled, Unavailable
+from brigade.errors import AccessDenied, Corrupt, NotFound, PreconditionFailed, SourceChanged, Throttled, Unavailable
 from brigade.objects import NO_ATTRIBUTES, Attributes
 from brigade.stores.base import BytesBody, Condition
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, slow_down
@@ -90,9 +90,10 @@ async def test_what_is_final_is_not_tried_again(build, telemetry):
     assert not telemetry.retries
 
 
-async def test_a_changed_source_is_left_to_whoever_can_look_again(build, telemetry):
-    store, _ = build(Fault("put", error=lambda: SourceChanged("changed")))
-    with pytest.raises(SourceChanged):
+@pytest.mark.parametrize("error", [SourceChanged("changed"), Corrupt("damaged")])
+async def test_what_needs_the_source_again_is_left_to_whoever_can_read_it(build, telemetry, error):
+    store, _ = build(Fault("put", error=lambda: error))
+    with pytest.raises(type(error)):
         await store.put("a", BytesBody(b"1"), attributes=NO_ATTRIBUTES)
     assert not telemetry.retries
 
