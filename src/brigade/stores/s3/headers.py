@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from email.header import decode_header
 
 from brigade.errors import Rejected
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, Grant, ObjectInfo, ObjectLock
@@ -204,6 +203,9 @@ def _decoded_value(value: str, encoded: bool) -> str:
             # Bytes that are no UTF-8: the only other text that HTTP knows is Latin-1.
             return value.encode("utf-8", "surrogateescape").decode("latin-1")
     if encoded and "=?" in value and _ENCODED_WORD.search(value):
+        # Rarely needed, and heavy to import.
+        from email.header import decode_header
+
         try:
             words = decode_header(value)
             return "".join([w.decode(charset or "latin-1") if isinstance(w, bytes) else w for w, charset in words])
