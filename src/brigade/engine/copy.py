@@ -71,8 +71,7 @@ class Copier:
                 info = await job.source.head(seen.key)
                 check_same_version(seen, info, job.source)
                 attributes = await self._attributes(info)
-                target, proof = await copy_in_parts(job, seen, attributes)
-                await self._write_acl(seen.key, attributes)
+                target, proof = await copy_in_parts(job, seen, attributes, self._write_late)
                 return Copied(seen, target, proof, bool(attributes.tags))
             if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
                 return await self._copy_stream(seen)
@@ -185,6 +184,12 @@ class Copier:
 
     async def _attributes(self, info: ObjectInfo) -> Attributes:
         return await attributes_for_target(self._job, info)
+
+    async def _write_late(self, key: str, attributes: Attributes) -> None:
+        """What cannot be given to an upload in parts: the ACL, and at some targets the tags."""
+        if attributes.tags and not self._job.target.capabilities.multipart_tags:
+            await self._job.target.write_tags(key, attributes.tags)
+        await self._write_acl(key, attributes)
 
     async def _write_acl(self, key: str, attributes: Attributes) -> None:
         if attributes.acl is not None:

@@ -28,11 +28,16 @@ class Ledger:
         self._flushing = asyncio.Lock()
         self.has_rows = False
         self.has_tagged = False
+        self.unfinished: frozenset[str] = frozenset()
 
     async def load(self) -> None:
-        """Find out whether anything is remembered at all, so that an empty inventory costs no look-up."""
+        """Find out whether anything is remembered at all, so that an empty inventory costs no look-up.
+
+        `unfinished` are the keys whose upload an earlier run left on record.
+        """
         self.has_rows = not await self._state.inventory.is_empty(self._replication_id)
         self.has_tagged = self.has_rows and await self._state.inventory.any_tagged(self._replication_id)
+        self.unfinished = frozenset(upload.key for upload in await self.uploads())
 
     async def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """What is remembered of these keys; keys without a row are left out."""

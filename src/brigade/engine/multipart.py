@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,8 +46,14 @@ class _Part:
     size_bytes: int
 
 
-async def copy_in_parts(job: Job, seen: ObjectInfo, attributes: Attributes) -> tuple[ObjectInfo, Proof]:
-    """Upload exactly the version seen, in parts. Raises and aborts if the parts do not prove equal."""
+async def copy_in_parts(
+    job: Job, seen: ObjectInfo, attributes: Attributes, write_late: Callable[[str, Attributes], Awaitable[None]]
+) -> tuple[ObjectInfo, Proof]:
+    """Upload exactly the version seen, in parts. Raises and aborts if the parts do not prove equal.
+
+    `write_late` gives the finished object what an upload cannot carry. The upload stays on record until that is
+    done, so that the next run looks again if this one dies in between.
+    """
     cut = await _choose_cut(job, seen)
     upload = await open_upload(job, seen, cut.sizes, attributes)
     try:
@@ -58,6 +64,7 @@ async def copy_in_parts(job: Job, seen: ObjectInfo, attributes: Attributes) -> t
         await upload.abort()
         raise
     target = await job.target.complete_multipart(seen.key, upload.upload_id, parts)
+    await write_late(seen.key, attributes)
     await upload.finished()
     return target, await _prove_whole(job, seen, cut, target, parts, proof)
 

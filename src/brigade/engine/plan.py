@@ -13,9 +13,11 @@ from brigade.decide.decide import Rules, decide
 from brigade.decide.merge import Pair
 from brigade.engine.job import Job
 from brigade.engine.settle import Task
-from brigade.objects import ObjectInfo
+from brigade.objects import ObjectInfo, Proof
 from brigade.replications import DeleteMode
 
+# The bytes may be there and tags or ACL not yet: those are written last.
+_UNFINISHED = Action(ActionKind.EXAMINE_ATTRIBUTES, "an earlier run was cut off at this key")
 _ENDS_WITHOUT_INVENTORY = (ActionKind.SKIP, ActionKind.DELETE)
 
 
@@ -57,6 +59,8 @@ class Planner:
             tasks.append(Task(pair, action, None))
         if asks and job.ledger.has_rows:
             await self._ask_inventory(tasks, asks, rules)
+        if unfinished := job.ledger.unfinished:
+            tasks = [_finish(task) if task.pair.key in unfinished else task for task in tasks]
         return tasks
 
     async def _ask_inventory(self, tasks: list[Task], asks: Sequence[int], rules: Rules) -> None:
@@ -85,3 +89,10 @@ class Planner:
             self._count(pair.source, pair.target)
             return Action(ActionKind.DELETE, reason)
         return Action(ActionKind.SKIP, reason)
+
+
+def _finish(task: Task) -> Task:
+    """The task of a key with an upload on record: what seems to be the same is looked at all the same."""
+    # Only what is the same has a proof: what is extra, filtered out or not to be updated has none.
+    is_same = task.action.kind is ActionKind.SKIP and task.action.proof is not Proof.NONE
+    return task._replace(action=_UNFINISHED) if is_same else task

@@ -228,3 +228,35 @@ async def test_parts_of_two_versions_are_never_mixed_by_a_store_that_ignores_con
     await bench.sync(faults=Faults(source=script), limits=ONE_BY_ONE)
     script.assert_all_fired()
     assert contents(await held(bench.target)) == {"a": content(550, "new")}
+
+
+TAGS_LATER = replace(MEMORY_CAPABILITIES, multipart_tags=False)
+
+
+class TagsLater(ForwardingStore):
+    """A target whose uploads in parts take no tags, as Ceph's do not."""
+
+    async def create_multipart(self, key, *, attributes):
+        return await self.inner.create_multipart(key, attributes=attributes.with_tags(None))
+
+
+async def test_tags_arrive_where_an_upload_in_parts_takes_none(build):
+    bench = await build(target=TAGS_LATER)
+    await put_parts(bench.source, "a", PARTS, Attributes(tags={"colour": "red"}))
+    assert (await bench.sync(target=TagsLater(bench.target))).result.in_step
+    assert (await held(bench.target))["a"].attributes.tags == {"colour": "red"}
+
+
+async def test_tags_that_a_crash_kept_from_being_written_are_written_by_the_next_run(build):
+    bench = await build(target=TAGS_LATER)
+    await put_parts(bench.source, "a", PARTS, Attributes(tags={"colour": "red"}))
+    ledger = LosingLedger(bench.state, bench.replication_id)
+    dying = Dying(TagsLater(bench.target), "write_tags", 1)
+    with pytest.raises(Killed):
+        await bench.sync(target=dying, ledger=ledger, limits=ONE_BY_ONE, faults=Faults(retry=False))
+    assert (await held(bench.target))["a"].attributes.tags == {}
+    bench.clock.advance(3600)
+    ran = await bench.sync(target=TagsLater(bench.target))
+    assert ran.result.counts.metadata_updated == 1
+    assert (await held(bench.target))["a"].attributes.tags == {"colour": "red"}
+    await assert_clean(bench)
