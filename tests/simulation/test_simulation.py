@@ -1,7 +1,7 @@
 """A seeded world: somebody writes to both stores, runs crash and meet faults, and in a calm phase all must be equal.
 
-Each seed is one story. A failure names its seed; `BRIGADE_SOAK_SEEDS=1234 pytest tests/simulation` would run more, and
-`BRIGADE_SEED=77` runs exactly that one.
+Each seed is one story, and a failure names it. `BRIGADE_SOAK_SEEDS=5000` tells so many, `BRIGADE_SEED=77` exactly that one.
+`make soak` tells forty for each unit of `BRIGADE_SOAK`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
 from brigade.testing.workbench import SMALL_LIMITS, Faults, Workbench, content, held, put, put_parts
 
-SOAK_SEEDS = int(os.environ.get("BRIGADE_SOAK_SEEDS", os.environ.get("BRIGADE_SOAK", "0")))
+SOAK_SEEDS = int(os.environ.get("BRIGADE_SOAK_SEEDS", "0")) or 40 * int(os.environ.get("BRIGADE_SOAK", "0"))
 ONE_SEED = os.environ.get("BRIGADE_SEED")
-SEEDS = [int(ONE_SEED)] if ONE_SEED else range(SOAK_SEEDS or 60)
+SEEDS = [int(ONE_SEED)] if ONE_SEED else range(SOAK_SEEDS or 120)
 ODD_KEYS = [
     "a", "a-b", "a.b", "a/b", "a0", "a//b", "/lead", "trail/", "sp ace", "plus+", "per%cent", "ü", "u\u0308", "😀",
     "tab\t", "line\n", "q?&=#", "\uffff", "k" * 200, ".", "../x",

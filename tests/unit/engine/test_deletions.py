@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
+from brigade.engine.deletions import Deletions
 from brigade.engine.report import ActionKind
 from brigade.errors import AccessDenied, Unavailable
 from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
@@ -236,6 +239,22 @@ async def test_many_deletions_go_in_batches_and_through_a_file(bench, monkeypatc
     assert ran.result.counts.deleted == 2050
     assert ran.requests("target", "delete") == 3
     assert await keys(bench.target) == await keys(bench.source)
+
+
+async def test_a_hundred_thousand_planned_deletions_take_no_memory(bench):
+    job, _, _ = bench.job(MIRROR)
+    deletions = Deletions(job, lambda _: None)
+    deletions.plan("warm", "up", 1)
+    tracemalloc.start()
+    try:
+        for number in range(100_000):
+            deletions.plan(f"some/longer/key/{number:030}", "not at the source", 1)
+        used_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        deletions.close()
+    assert deletions.count == 100_001
+    assert used_bytes < 6 * 1024 * 1024, "what is beyond the spool's 4 MiB lies on disk"
 
 
 async def test_odd_keys_are_deleted_under_their_own_names(bench):

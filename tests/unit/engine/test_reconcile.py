@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from brigade.engine.report import ActionKind
-from brigade.objects import Attributes, Proof
+from brigade.objects import Attributes, Grant, Proof
 from brigade.replications import AttributesMode, DeleteMode, FilterRule, Policy
-from brigade.testing.workbench import content, contents, held, put, put_parts
+from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
+from brigade.stores.layers.forward import ForwardingStore
+from brigade.testing.workbench import Faults, content, contents, held, put, put_parts
 
 FULL = Attributes(
     content_type="text/x-odd",
@@ -142,6 +144,49 @@ async def test_without_tags_no_tag_is_read_or_written(bench):
     ran = await bench.sync(Policy(tags=False))
     assert ran.requests("", "read_tags", "write_tags") == 0
     assert await bench.target.read_tags("a") == {}
+
+
+GRANTS = (Grant("id:1", "READ"), Grant("uri:everyone", "READ"))
+
+
+async def test_acls_are_carried_only_where_asked_for_and_outlive_a_change_of_metadata(bench):
+    await put(bench.source, "a", b"1", Attributes(metadata={"v": "1"}, acl=GRANTS))
+    await bench.sync()
+    assert await bench.target.read_acl("a") == ()
+    policy = Policy(acl=True, attributes=AttributesMode.EACH)
+    ran = await bench.sync(policy)
+    assert ran.keys(ActionKind.COPY_METADATA) == ["a"]
+    assert ran.requests("target", "copy") == 0, "an ACL alone is written alone"
+    assert await bench.target.read_acl("a") == GRANTS
+    bench.clock.advance(60)
+    await put(bench.source, "a", b"1", Attributes(metadata={"v": "2"}, acl=GRANTS))
+
+    class Resetting(ForwardingStore):
+        """As S3 does: a copy has the bucket's default ACL."""
+
+        async def copy(self, source_key, target_key, *, attributes=None, condition):
+            info = await self.inner.copy(source_key, target_key, attributes=attributes, condition=condition)
+            await self.inner.write_acl(target_key, ())
+            return info
+
+    await bench.sync(policy, target=Resetting(bench.target))
+    assert (await bench.target.head("a")).attributes.metadata == {"v": "2"}
+    assert await bench.target.read_acl("a") == GRANTS
+
+
+async def test_metadata_is_not_written_over_an_object_that_changed_meanwhile(bench):
+    await put(bench.source, "a", b"1", Attributes(metadata={"v": "1"}))
+    await put(bench.target, "a", b"1")
+
+    async def change(store):
+        await put(store, "a", b"theirs")
+
+    script = FaultScript(Fault("copy", FaultKind.CHANGE, change=change))
+    ran = await bench.sync(faults=Faults(target=script))
+    script.assert_all_fired()
+    assert ran.outcomes["a"].error
+    assert (await bench.target.head("a")).attributes.metadata == {}
+    assert (await bench.sync()).result.in_step
 
 
 async def test_attributes_each_finds_what_no_listing_shows(bench):
