@@ -7,9 +7,6 @@ import pytest
 from brigade.testing.available import absent
 
 BROKEN_BY_THE_SERVER = {
-    "test_a_key_is_kept_exactly_or_refused_without_a_trace[moto-newline]": (
-        "moto finds no route for a key with a line break and answers 404"
-    ),
     "test_an_aborted_upload_leaves_nothing_and_takes_no_more[moto]": (
         "moto answers 500 to a part of an upload that was aborted"
     ),
