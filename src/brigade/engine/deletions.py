@@ -18,8 +18,9 @@ from brigade.decide.decide import CLOCK_MARGIN_NS
 from brigade.decide.guard import refuse_deletions
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
+from brigade.engine.pages import NO_SPACE_HINT
 from brigade.engine.report import Outcome
-from brigade.errors import ListingBroken, NotFound, Refused
+from brigade.errors import ListingBroken, NotFound, Refused, StateError
 from brigade.objects import Proof
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
@@ -47,7 +48,10 @@ class Deletions:
     def plan(self, key: str, reason: str, size_bytes: int, *, confirm: bool = True) -> None:
         """Note a deletion. `confirm` False: the key is there at the source but filtered out on purpose."""
         line = json.dumps([key, reason, size_bytes, confirm])
-        self._file.write(line.encode() + b"\n")
+        try:
+            self._file.write(line.encode() + b"\n")
+        except OSError as error:
+            raise StateError(f"the planned deletions cannot be kept on disk: {error}", hint=NO_SPACE_HINT) from error
         self.count += 1
 
     def close(self) -> None:

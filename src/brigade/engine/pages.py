@@ -10,10 +10,11 @@ from contextlib import closing
 from operator import itemgetter
 from typing import IO, NamedTuple
 
-from brigade.errors import ListingBroken
+from brigade.errors import ListingBroken, StateError
 from brigade.objects import ObjectInfo
 from brigade.stores.base import Store
 
+NO_SPACE_HINT = "free space in the temporary directory, or name another one in TMPDIR"
 _PAGE_ENTRIES = 1000
 # Open files stay under a few hundred for any listing: the usual limit of a process is 1,024.
 _RUNS_OF_A_LEVEL = 64
@@ -98,10 +99,13 @@ def _each_key_once(entries: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
 
 
 def _spill(entries: Iterable[ObjectInfo]) -> IO[bytes]:
-    file = tempfile.TemporaryFile(prefix="brigade-sort-")  # noqa: SIM115 - closed by _Runs
-    for batch in _cut(iter(entries)):
-        pickle.dump([tuple(info) for info in batch], file, protocol=pickle.HIGHEST_PROTOCOL)
-    file.seek(0)
+    try:
+        file = tempfile.TemporaryFile(prefix="brigade-sort-")  # noqa: SIM115 - closed by _Runs
+        for batch in _cut(iter(entries)):
+            pickle.dump([tuple(info) for info in batch], file, protocol=pickle.HIGHEST_PROTOCOL)
+        file.seek(0)
+    except OSError as error:
+        raise StateError(f"a listing cannot be sorted on disk: {error}", hint=NO_SPACE_HINT) from error
     return file
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from brigade.decide.actions import NO_EVIDENCE, Action, ActionKind, Evidence, Known
 from brigade.decide.decide import decide, source_print, target_print
 from brigade.decide.merge import Pair
+from brigade.engine.attempts import Attempts
 from brigade.engine.copy import Copied, Copier
 from brigade.engine.job import Job
 from brigade.engine.metadata import Look, look_at_attributes, update_attributes
@@ -67,15 +68,18 @@ class Settler:
     async def resolve(self, task: Task) -> Resolved:
         """Look until `decide` has an end. Objects that change meanwhile are looked at again, within bounds."""
         pair, action, known = task
-        for _ in range(self._job.limits.attempts):
+        attempts = Attempts(self._job.clock, self._job.limits.attempts)
+        while True:
             try:
                 return await self._resolve_once(pair, action, known)
             except (SourceChanged, PreconditionFailed, NotFound):
+                await attempts.failed(SourceChanged("the object keeps changing while it is looked at", key=pair.key))
                 pair = await self._look_again(pair)
                 action = decide(pair.source, pair.target, known, self._job.rules)
                 if not action.needs_look:
                     return Resolved(pair, action, True, None)
-        raise SourceChanged("the object keeps changing while it is looked at", key=pair.key)
+            except StoreError as error:
+                await attempts.failed(error)
 
     async def _resolve_once(self, pair: Pair, action: Action, known: Known | None) -> Resolved:
         evidence = NO_EVIDENCE

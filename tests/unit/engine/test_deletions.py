@@ -8,7 +8,7 @@ import pytest
 
 from brigade.engine.deletions import Deletions
 from brigade.engine.report import ActionKind
-from brigade.errors import AccessDenied, Unavailable
+from brigade.errors import AccessDenied, StateError, Unavailable
 from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, reset
 from brigade.testing.workbench import Faults, Workbench, held, put
@@ -119,6 +119,7 @@ class Paged:
 async def test_a_listing_that_breaks_deletes_nothing_and_the_run_says_so(bench, side, page):
     await fill(bench, shared=40)
     await put(bench.source, "a-first", b"1")
+    await put(bench.target, "a-extra", b"planned before the listing breaks")
     script = FaultScript(Fault("list_page", call=page, times=99, error=lambda: AccessDenied("no")))
     ran = await bench.sync(
         MIRROR, faults=Faults(**{side: script}), source=Paged(bench.source), target=Paged(bench.target)
@@ -127,7 +128,7 @@ async def test_a_listing_that_breaks_deletes_nothing_and_the_run_says_so(bench, 
     assert "no" in ran.result.incomplete
     assert not ran.result.in_step
     assert ran.result.counts.deleted == 0
-    assert "zextra0000" in await keys(bench.target)
+    assert {"a-extra", "zextra0000"} <= await keys(bench.target)
     if (side, page) == ("source", 3):
         assert "a-first" in await keys(bench.target), "what was decided is still carried out"
 
@@ -158,7 +159,7 @@ async def test_a_tracked_run_over_a_cut_listing_deletes_nothing(bench):
 @pytest.mark.parametrize("error", [lambda: AccessDenied("403"), lambda: Unavailable("500"), reset])
 async def test_only_a_confirmed_absence_is_an_absence(bench, error):
     await fill(bench, extras=2)
-    script = FaultScript(Fault("head", call=2, times=99, error=error))
+    script = FaultScript(Fault("head", key="zextra0001", times=99, error=error))
     ran = await bench.sync(MIRROR, faults=Faults(source=script))
     script.assert_all_fired()
     assert ran.result.incomplete
@@ -255,6 +256,22 @@ async def test_a_hundred_thousand_planned_deletions_take_no_memory(bench):
         deletions.close()
     assert deletions.count == 100_001
     assert used_bytes < 6 * 1024 * 1024, "what is beyond the spool's 4 MiB lies on disk"
+
+
+async def test_a_full_disk_stops_the_run_with_words_and_deletes_nothing(bench, monkeypatch):
+    await fill(bench, shared=40, extras=2)
+
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", lambda *_, **__: Full())
+    with pytest.raises(StateError, match="No space left"):
+        await bench.sync(MIRROR)
+    assert len(await keys(bench.target)) == 42
 
 
 async def test_odd_keys_are_deleted_under_their_own_names(bench):

@@ -9,7 +9,7 @@ import pytest
 
 from brigade.engine.pages import Page, list_pages, sorted_pages
 from brigade.engine.progress import Progress
-from brigade.errors import ListingBroken
+from brigade.errors import ListingBroken, StateError
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
 
@@ -90,6 +90,17 @@ async def test_sorting_much_keeps_few_files_open_and_leaves_none():
     assert count == 20_000
     assert most - before < 200, "2,000 runs through at most some levels of 64"
     assert open_files() == before
+
+
+async def test_a_full_disk_is_said_in_words(monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(StateError) as caught:
+        await collect(sorted_pages(numbered(1000), 100))
+    assert "No space left" in str(caught.value)
+    assert "TMPDIR" in caught.value.hint
 
 
 async def test_a_listing_that_breaks_while_it_is_sorted_raises_and_leaves_no_file():

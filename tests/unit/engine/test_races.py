@@ -112,6 +112,18 @@ async def test_a_source_that_changes_while_bytes_are_compared_is_looked_at_again
     assert contents(await held(bench.target)) == {"a": b"2"}
 
 
+@pytest.mark.parametrize("kind", [FaultKind.BREAK_BODY, FaultKind.RAISE])
+async def test_a_connection_that_breaks_while_bytes_are_compared_is_tried_again(build, kind):
+    bench = await build(source=replace(MEMORY_CAPABILITIES, local_reads=True, content_etags=False))
+    await put(bench.source, "a", b"1")
+    await put(bench.target, "a", b"1")
+    script = FaultScript(Fault("get", kind, times=2))
+    ran = await bench.sync(faults=Faults(source=script, retry=False))
+    script.assert_all_fired()
+    assert ran.result.in_step
+    assert ran.result.counts.skipped == 1
+
+
 async def test_a_target_that_vanishes_before_it_is_looked_at_is_copied(bench):
     await put(bench.target, "a", b"1", Attributes(metadata={"v": "1"}))
     await put(bench.source, "a", b"1")
