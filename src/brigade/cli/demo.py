@@ -89,6 +89,6 @@ class _Story:
 
         report = self._place.directory / "report.jsonl"
         lines = report.read_text(encoding="ascii").splitlines()
-        typer.echo("\n".join(f"report.jsonl: {line}" for line in lines[-2:]))
+        typer.echo("\n".join(f"report.jsonl: {line}" for line in lines[:2]))
         for proof, count in proofs(report).most_common():
             typer.echo(f"proven by {proof}: {count} objects")
