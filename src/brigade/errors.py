@@ -82,7 +82,8 @@ class StoreError(BrigadeError):
     """Something a store answered, or failed to answer.
 
     `store` names it, `operation` is the contract's verb, `code` the store's own word (`SlowDown`),
-    `status` the HTTP status (0: none), `retry_after_seconds` what the store asked for.
+    `status` the HTTP status (0: none), `retry_after_seconds` what the store asked for. `exhausted` is set by whoever has
+    tried again often enough, so that nobody above multiplies the attempts.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class StoreError(BrigadeError):
         self.code = code
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.exhausted = False
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.store, self.operation) if part)

@@ -22,7 +22,7 @@ class Attempts:
         """Return after a pause if another attempt makes sense, else raise the error."""
         self._failed += 1
         delay = None
-        if error.retry is not Retry.NEVER:
+        if error.retry is not Retry.NEVER and not error.exhausted:
             delay = delay_seconds(
                 self._backoff,
                 attempt=self._failed,

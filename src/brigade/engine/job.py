@@ -75,7 +75,8 @@ class Job:
         source, target = self.source.capabilities, self.target.capabilities
         self.started_ns = self.clock.now_ns()
         self.selector = compile_selector(self.policy, now_ns=self.started_ns)
-        self.rules = make_rules(self.policy, source, target)
+        clocks_apart_ns = self.target.clock_offset_ns - self.source.clock_offset_ns
+        self.rules = make_rules(self.policy, source, target, clocks_apart_ns)
         self.carries = carried_between(source, target)
         self.trust = Trust(source.content_etags, source.content_etags, target.content_etags)
         self._streams = asyncio.Semaphore(self.limits.streams)
@@ -104,7 +105,7 @@ class Job:
         self.trust.source_etags = False
 
 
-def make_rules(policy: Policy, source: Capabilities, target: Capabilities) -> Rules:
+def make_rules(policy: Policy, source: Capabilities, target: Capabilities, clocks_apart_ns: int = 0) -> Rules:
     """The policy with what the two stores' listings can tell."""
     return Rules(
         policy=policy,
@@ -112,6 +113,7 @@ def make_rules(policy: Policy, source: Capabilities, target: Capabilities) -> Ru
         local_reads=source.local_reads or target.local_reads,
         times_compare=target.modified_is_write_time,
         tags_hidden=not source.listing_tells_tags,
+        clocks_apart_ns=clocks_apart_ns,
     )
 
 

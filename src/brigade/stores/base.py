@@ -180,6 +180,10 @@ class Store(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    @property
+    def clock_offset_ns(self) -> int:
+        """The store's clock minus this machine's as `open` found it, to a second or so; 0 where it does not tell."""
+
     async def open(self) -> None:
         """Reach the store once and settle `capabilities`. Raises if bucket or credentials are wrong."""
 

@@ -77,6 +77,7 @@ class MemoryStore:
         self.name = f"{name}:{bucket}"
         self.identity = f"memory://{name}/{bucket}"
         self.capabilities = capabilities
+        self.clock_offset_ns = 0
         self._clock = clock
         self._exists = exists
         self._objects: dict[str, Stored] = {}

@@ -45,6 +45,7 @@ class FileStore:
         self.name = name
         self.identity = Path(self._root.path).as_uri()
         self.capabilities = _capabilities(self._root.path)
+        self.clock_offset_ns = 0
         self.skipped = SkippedFiles()
         self._settings = settings
         self._reads = DiskThreads(settings.read_threads, "file-read")

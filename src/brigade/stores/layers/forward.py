@@ -33,6 +33,10 @@ class ForwardingStore:
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 
+    @property
+    def clock_offset_ns(self) -> int:
+        return self.inner.clock_offset_ns
+
     async def open(self) -> None:
         await self.inner.open()
 

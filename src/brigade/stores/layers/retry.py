@@ -236,6 +236,7 @@ class _Tries:
             random=clock.random(),
         )
         if delay is None:
+            error.exhausted = True
             return False
         store.telemetry.retries[store.name, self._operation] += 1
         await clock.sleep(delay)

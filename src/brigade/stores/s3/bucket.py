@@ -32,6 +32,7 @@ class Bucket:
         self._clock = clock
         self._caller: Caller | None = None
         self._sees_tags = False
+        self.clock_offset_ns = 0
         self._settle(Vendor.GENERIC if settings.vendor is Vendor.AUTO else settings.vendor)
 
     def _settle(self, vendor: Vendor) -> None:

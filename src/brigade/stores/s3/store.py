@@ -22,6 +22,7 @@ from brigade.stores.s3.opening import (
 from brigade.stores.s3.settings import S3Settings, Vendor
 from brigade.stores.s3.vendors import recognise
 from brigade.wire.s3listing import parse_listing
+from brigade.wire.s3time import SECOND_NS, http_date_ns
 from brigade.wire.s3xml import build_location, parse_error
 from brigade.wire.sigv4 import Signer
 
@@ -78,10 +79,17 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
                 break
             await self._move_to(region)
             answer = await self._first_answer()
+        self._measure_clock(answer.headers.get("date", ""))
         if self.settings.vendor is Vendor.AUTO:
             self._settle(Vendor.AWS if is_aws(self.settings.endpoint) else recognise(answer.headers))
             self.caller.signer = Signer(self.caller.signer.region, blanks=self._traits.blanks)
         return answer
+
+    def _measure_clock(self, date: str) -> None:
+        """Take the server's clock from an answer's Date, which has whole seconds: half of one is added."""
+        server_ns = http_date_ns(date)
+        if server_ns:
+            self.clock_offset_ns = server_ns + SECOND_NS // 2 - self._clock.now_ns()
 
     async def _first_answer(self) -> Answer:
         try:

@@ -25,6 +25,7 @@ LAYERS = [
     TimedStore,
 ]
 CONTRACT = {name: value for name, value in vars(Store).items() if not name.startswith("_")}
+FACTS = {"name", "identity", "capabilities", "clock_offset_ns"}
 READS = {
     "open",
     "close",
@@ -39,14 +40,14 @@ READS = {
 }
 # What each layer changes; everything else of the contract is only passed on.
 CHANGED = {
-    FaultyStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    FaultyStore: set(CONTRACT) - {*FACTS, "close"},
     ForwardingStore: set(CONTRACT),
-    LimitedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
-    ObservedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
-    PrefixedStore: set(CONTRACT) - {"open", "close", "create_bucket"},
-    ReadOnlyStore: set(CONTRACT) - READS - {"name", "identity", "capabilities"},
-    RetryingStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
-    TimedStore: set(CONTRACT) - {"name", "identity", "capabilities", "close"},
+    LimitedStore: set(CONTRACT) - {*FACTS, "close"},
+    ObservedStore: set(CONTRACT) - {*FACTS, "close"},
+    PrefixedStore: set(CONTRACT) - {"open", "close", "create_bucket", "clock_offset_ns"},
+    ReadOnlyStore: set(CONTRACT) - READS - FACTS,
+    RetryingStore: set(CONTRACT) - {*FACTS, "close"},
+    TimedStore: set(CONTRACT) - {*FACTS, "close"},
 }
 
 

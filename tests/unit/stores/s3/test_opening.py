@@ -244,6 +244,16 @@ async def test_a_wrong_clock_is_told_by_how_much(
         await make_store().open()
 
 
+async def test_the_clock_of_the_server_is_measured_when_the_store_opens(
+    make_store: Any, server: Any, clock: Any, reply: Any
+) -> None:
+    server.answer = lambda _: reply(200, {"date": "Tue, 14 Nov 2023 23:13:20 GMT"}, PAGE)
+    assert clock.now_ns() == 1_700_000_000 * 1_000_000_000, "an hour earlier"
+    store = make_store()
+    await store.open()
+    assert abs(store.clock_offset_ns - 3_600 * 1_000_000_000) <= 1_000_000_000
+
+
 async def test_a_store_that_is_not_open_says_so(make_store: Any) -> None:
     with pytest.raises(Unavailable, match="not open"):
         await make_store().head("a")
