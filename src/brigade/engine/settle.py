@@ -25,6 +25,10 @@ _FRESH_NS = 3_600_000_000_000
 # A copy that takes longer than this may hide a change of metadata; stores tell times in whole seconds.
 _SLOW_NS = 1_000_000_000
 
+# Makes a print that no listing gives, so that the next run looks again: a store that tells times in whole seconds
+# shows the same one before and after a change of metadata in the second in which the object was written.
+_MAY_CHANGE_UNSEEN = "~"
+
 
 class Task(NamedTuple):
     """One key to settle, with what was decided from the listings and what the inventory knows."""
@@ -203,9 +207,15 @@ class Settler:
     ) -> None:
         written = wrote or (known is not None and known.written)
         generation = known.generation if known else 0
+        print_ = source_print(source) + (_MAY_CHANGE_UNSEEN if self._may_change_unseen(source) else "")
         await self._job.ledger.remember(
-            InventoryRow(source.key, source_print(source), target_print(target), proof, written, tagged, generation)
+            InventoryRow(source.key, print_, target_print(target), proof, written, tagged, generation)
         )
+
+    def _may_change_unseen(self, source: ObjectInfo) -> bool:
+        """True if a change of metadata alone could still get the time that the object has now."""
+        last_of_tick_ns = self._job.source.capabilities.modified_resolution_ns - 1
+        return source.modified_ns + last_of_tick_ns > self._job.started_ns
 
 
 _DOES = frozenset({ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.SKIP})
