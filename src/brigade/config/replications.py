@@ -68,6 +68,7 @@ class ReplicationSection(Section):
     )
     require_proof: Annotated[bool, Field(description="Fail objects that can only be compared by size")] = False
     transfers: Annotated[Count | None, Field(description="Objects in work at once")] = None
+    processes: Annotated[Count | None, Field(description="Processes that copy")] = None
     bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second of this replication")] = None
     reconcile: Annotated[
         Literal["once"], Field(description="When it runs: only `once` so far, by `brigade run --once`")

@@ -24,7 +24,10 @@ _DEFAULT_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Carries:
-    """What of an object's attributes can pass from the source to the target (both sides must be able)."""
+    """What of an object's attributes can pass from the source to the target (both sides must be able).
+
+    `guess_content_type`: the source is a directory, which knows none, and the target a store that serves by it.
+    """
 
     content_headers: bool = True
     metadata: bool = True
@@ -33,6 +36,7 @@ class Carries:
     storage_class: bool = False
     lock: bool = False
     acl: bool = False
+    guess_content_type: bool = False
 
 
 def expected_attributes(key: str, source: Attributes, policy: Policy, carries: Carries) -> Attributes:
@@ -41,9 +45,10 @@ def expected_attributes(key: str, source: Attributes, policy: Policy, carries: C
     if metadata and not carries.empty_metadata_values:
         metadata = {name: value for name, value in metadata.items() if value}
     headers = source if carries.content_headers else Attributes()
+    guessed = guess_content_type(key) if carries.guess_content_type and headers.content_type is None else None
     return replace(
         headers,
-        content_type=headers.content_type or guess_content_type(key),
+        content_type=headers.content_type or guessed,
         metadata=metadata,
         tags=source.tags if carries.tags and policy.tags else None,
         storage_class=_storage_class(source.storage_class, policy) if carries.storage_class else None,

@@ -84,8 +84,8 @@ class Job:
 
     @property
     def cuts_along_source(self) -> bool:
-        """True where a multipart ETag of the source can come out equal at the target."""
-        return self.rules.content_etags and self.trust.source_etags
+        """True where the source's ETags promise something of its bytes, so that a cut along its parts proves them."""
+        return self.source.capabilities.content_etags and self.trust.source_etags
 
     @property
     def stream_slot(self) -> asyncio.Semaphore:
@@ -127,4 +127,5 @@ def carried_between(source: Capabilities, target: Capabilities) -> Carries:
         storage_class=target.storage_classes,
         lock=source.object_lock and target.object_lock,
         acl=source.acl and target.acl,
+        guess_content_type=source.local_reads and not target.local_reads,
     )

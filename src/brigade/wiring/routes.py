@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brigade.config.replications import ReplicationSection
 from brigade.control.work import Work
@@ -58,7 +58,7 @@ async def _spelled_out(
         buckets = await wiring.buckets(source)
     except BrigadeError as error:
         return [Failed(name, error)]
-    options = Options(section.transfers, section.bandwidth, make_target=True)
+    options = replace(_options(section), make_target=True)
     works = [
         wiring.work(
             source.of_bucket(bucket), target.of_bucket(bucket), section.policy(), options, name=f"{name}/{bucket}"
@@ -82,8 +82,11 @@ def _is_wild(wiring: Wiring, section: ReplicationSection) -> bool:
 
 
 def _work(wiring: Wiring, name: str, section: ReplicationSection) -> Work:
-    options = Options(section.transfers, section.bandwidth)
-    return wiring.work(*_places(wiring, section), section.policy(), options, name=name)
+    return wiring.work(*_places(wiring, section), section.policy(), _options(section), name=name)
+
+
+def _options(section: ReplicationSection) -> Options:
+    return Options(section.transfers, section.bandwidth, processes=section.processes)
 
 
 def _route(work: Work) -> Route:

@@ -56,8 +56,17 @@ def test_a_source_without_storage_class_is_standard_to_the_map():
     assert expected_attributes("k", Attributes(), policy, ALL).storage_class == "ICE"
 
 
-def test_stores_that_carry_nothing_leave_the_content_type_by_the_name():
-    assert expected_attributes("a.txt", FULL, Policy(), NONE) == Attributes(content_type="text/plain")
+def test_stores_that_carry_nothing_leave_nothing():
+    assert expected_attributes("a.txt", FULL, Policy(), NONE) == Attributes()
+
+
+def test_a_file_for_an_object_store_gets_the_content_type_by_its_name():
+    carries = replace(NONE, guess_content_type=True)
+    assert expected_attributes("a.txt", Attributes(), Policy(), carries) == Attributes(content_type="text/plain")
+
+
+def test_an_object_without_a_content_type_stays_without_one():
+    assert expected_attributes("a.txt", Attributes(), Policy(), Carries()).content_type is None
 
 
 @pytest.mark.parametrize(

@@ -21,16 +21,13 @@ class Symlinks(StrEnum):
 class FileSettings:
     """One directory as a bucket.
 
-    `settle_seconds` is how long a file's size and mtime must have rested before it counts as complete; the
-    engine applies it, the store only tells `modified_ns`. `fsync` off trades durability for speed: a power cut
-    may then lose what was reported as written. `one_file_system` leaves out directories on other devices.
+    `fsync` off trades durability for speed: a power cut may then lose what was reported as written. `one_file_system` leaves out directories on other devices.
     `read_threads`: two are the cheapest while files come from the page cache; slow disks and network mounts
     want more. `write_threads`: writers that flush at the same time share one commit of the journal.
     """
 
     root: str
     symlinks: Symlinks = Symlinks.SKIP
-    settle_seconds: float = 2.0
     fsync: bool = True
     one_file_system: bool = False
     read_threads: int = 2
