@@ -174,6 +174,15 @@ async def test_a_source_whose_etags_look_like_md5_and_are_none_is_found_out_and_
     assert ran.requests() == ran.requests("", "list_page")
 
 
+@pytest.mark.parametrize("size", [10, 90])
+async def test_a_single_object_is_enough_to_find_out(bench, size):
+    await put(bench.source, "a", content(size))
+    ran = await bench.sync(source=LyingStore(bench.source))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.outcomes["a"].proof is Proof.MD5
+    await assert_in_step(bench)
+
+
 async def test_once_found_out_the_source_is_not_tried_again_in_that_run(bench):
     for number in range(50):
         await put(bench.source, f"{number:03}", content(20, str(number)))
@@ -379,6 +388,44 @@ async def test_a_bit_that_flips_before_it_reaches_us_is_caught_for_a_blind_targe
     script.assert_all_fired()
     assert ran.result.in_step
     await assert_in_step(bench)
+
+
+CUTS = {
+    "larger parts": replace(FULL, min_part_bytes=90),
+    "few parts": replace(FULL, max_parts=2),
+    "no multipart": replace(FULL, multipart=False),
+    "opaque": NO_ETAGS,
+    "opaque, larger parts": replace(NO_ETAGS, min_part_bytes=90),
+    "small puts": replace(FULL, max_put_bytes=50),
+}
+
+
+@pytest.mark.parametrize("part_reads", [True, False])
+@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("target", CUTS)
+async def test_a_flipped_bit_is_caught_before_it_shows_also_where_the_cut_is_another_one(
+    build, target, call, part_reads
+):
+    bench = await build(source=replace(FULL, part_reads=part_reads), target=CUTS[target])
+    await put_parts(bench.source, "parts", [content(40, str(n)) for n in range(5)])
+    await put_parts(bench.source, "tiny", [content(20, "1"), content(20, "2")])
+    if target == "small puts":
+        await put(bench.source, "large", content(230))
+    seen = []
+
+    class Watching(ForwardingStore):
+        async def complete_multipart(self, key, upload_id, parts, **options):
+            info = await self.inner.complete_multipart(key, upload_id, parts, **options)
+            seen.append((key, self.inner._objects[key].data))
+            return info
+
+    script = FaultScript(Fault("get", FaultKind.FLIP_BIT, call=call, after_bytes=3))
+    limits = replace(SMALL_LIMITS, transfers=1, streams=1)
+    ran = await bench.sync(faults=Faults(source=script), target=Watching(bench.target), limits=limits)
+    assert ran.result.in_step
+    await assert_in_step(bench)
+    if "opaque" not in target:
+        assert all(data == bench.source._objects[key].data for key, data in seen)
 
 
 @pytest.mark.parametrize("key", ["small", "streamed"])
