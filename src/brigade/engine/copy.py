@@ -104,6 +104,8 @@ class Copier:
                 f"{len(data)} of {seen.size_bytes} bytes came", store=job.source.name, operation="get", key=seen.key
             )
         digest = self._digest(info, data)
+        if job.cuts_along_source and multipart_count(info.etag) is not None:
+            await self._check_again(seen, digest)
         attributes = await self._attributes(info)
         try:
             target = await job.target.put(seen.key, BytesBody(data), attributes=attributes, expect=digest)
@@ -126,6 +128,11 @@ class Copier:
         if info.checksum is not None and info.checksum.algorithm is ChecksumAlgorithm.MD5:
             return info.checksum
         return md5_of(data)
+
+    async def _check_again(self, seen: ObjectInfo, digest: Checksum) -> None:
+        """The source's ETag is that of parts, which the target cannot take: two reads must give the same bytes."""
+        if (await hash_ranges(self._job.source, seen, [seen.size_bytes]))[0] != digest.hex:
+            raise Corrupt("two reads gave different bytes", store=self._job.source.name, operation="get", key=seen.key)
 
     def _suspect_etag(self, key: str, actual_md5: str, promised_md5: str) -> None:
         """Note bytes that do not match their ETag: the same bytes twice mean that the ETag is no MD5."""

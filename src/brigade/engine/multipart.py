@@ -74,7 +74,8 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
     if job.cuts_along_source:
         sizes, told = await part_sizes_of(job.source, seen)
         if sizes is not None and takes_parts(job.target, sizes):
-            return Cut(sizes, seen.etag, hashed=not told or not job.trust.source_multipart_etags)
+            hashed = not (told and job.trust.source_multipart_etags and job.trust.target_etags)
+            return Cut(sizes, seen.etag, hashed)
     able = job.target.capabilities
     part_size_bytes = max(job.limits.part_size_bytes, able.min_part_bytes)
     try:
@@ -171,6 +172,7 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
             "the parts do not give the source's ETag", store=job.target.name, operation="put_part", key=seen.key
         )
     if composite is None or not job.trust.target_etags:
+        await _check_source_leg(job, seen, cut, md5s)
         return Proof.NONE
     return await _prove_by_hashes(job, seen, cut, parts, md5s)
 
@@ -180,15 +182,25 @@ async def _prove_by_hashes(
 ) -> Proof:
     """The source promises no ETag for this cut: hold the target's parts to the bytes as they were read.
 
-    Where an ETag was promised and did not come out, or parts are left from an earlier run, the source is read once more, so
-    that damage between the source and here cannot pass for another way of cutting.
+    Where the source has an ETag that did not come out, or that this cut cannot give, or where parts are left from an
+    earlier run, the source is read once more: damage between the source and here must not pass for another way of cutting.
     """
     ours = [md5s.get(part.number) for part in parts]
-    if cut.promised is not None or None in ours:
+    if job.cuts_along_source or None in ours:
         ours = list(await hash_ranges(job.source, seen, cut.sizes))
     if ours != [part.etag for part in parts]:
         raise Corrupt("the parts differ from the source's bytes", store=job.target.name, key=seen.key)
     return Proof.MD5
+
+
+async def _check_source_leg(job: Job, seen: ObjectInfo, cut: Cut, md5s: dict[int, str]) -> None:
+    """For a target whose parts tell nothing: what was read must be the source's bytes before it becomes visible."""
+    ours = [md5s.get(number) for number in range(1, len(cut.sizes) + 1)]
+    known = [md5 for md5 in ours if md5 is not None]
+    if not job.cuts_along_source or len(known) < len(ours) or composite_etag(known) == cut.promised:
+        return
+    if known != await hash_ranges(job.source, seen, cut.sizes):
+        raise Corrupt("two reads gave different bytes", store=job.source.name, operation="get", key=seen.key)
 
 
 async def _prove_whole(
