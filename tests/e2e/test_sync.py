@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -44,6 +45,8 @@ async def test_a_second_sync_copies_nothing_and_asks_for_no_object(
     source, target = place(source_server), place(target_server)
     fill(source)
     source.put_parts("parts", [pattern(5 * 1024 * 1024), b"end"])
+    # An object that is synced in the very second of its writing is looked at once more by the next run.
+    await asyncio.sleep(1)
     at_source, at_target = await proxied(source), await proxied(target)
     a, b = brigade.reach("a", source, url=at_source.url), brigade.reach("b", target, url=at_target.url)
     first = await brigade.sync(a, b)
