@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -99,3 +102,32 @@ async def brigade(tmp_path: Path) -> AsyncIterator[Command]:
     command = Command(tmp_path)
     yield command
     await command.close()
+
+
+class SmallDisk:
+    """A file system of its own with room for 4 MiB, where this process may mount one; else a plain directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(path)]
+        mounted = os.geteuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0
+        self.is_mounted = mounted
+        self._is_real = mounted
+
+    def unmount(self) -> None:
+        """Leave what an unmounted directory shows: nothing."""
+        if self.is_mounted:
+            subprocess.run(["umount", str(self.path)], check=True)
+            self.is_mounted = False
+        elif not self._is_real:
+            shutil.rmtree(self.path)
+            self.path.mkdir()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """See `SmallDisk`."""
+    disk = SmallDisk(tmp_path / "disk")
+    yield disk
+    disk.unmount()
