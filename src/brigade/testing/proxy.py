@@ -45,8 +45,9 @@ class ProxyAction(StrEnum):
     `HANG`: no answer. `RESET_REQUEST`: broken off after `after_bytes` of its body. `LOSE_ANSWER`: carried out, then
     broken off. Of the answer: `RESET_RESPONSE` and `CUT_RESPONSE` end it after `after_bytes`, the first with a reset,
     the second quietly; `HANG_RESPONSE` stops there. `FLIP_REQUEST` and `FLIP_RESPONSE` change the byte at
-    `after_bytes`. `WRONG_LENGTH` declares `extra_bytes` more than come. `WRONG_ETAG` lies. `REWRITE` passes the
-    whole answer through `rewrite`.
+    `after_bytes`. `MEANWHILE` and `MEANWHILE_REQUEST` call `meanwhile` at that byte and go on.
+    `WRONG_LENGTH` declares `extra_bytes` more than come. `WRONG_ETAG` lies. `REWRITE` passes the whole answer through
+    `rewrite`.
     """
 
     RESPOND = "respond"
@@ -62,6 +63,8 @@ class ProxyAction(StrEnum):
     WRONG_LENGTH = "wrong-length"
     WRONG_ETAG = "wrong-etag"
     REWRITE = "rewrite"
+    MEANWHILE = "meanwhile"
+    MEANWHILE_REQUEST = "meanwhile-request"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +82,7 @@ class ProxyFault:
     retry_after: str | None = None
     extra_bytes: int = 1000
     rewrite: Callable[[bytes], bytes] | None = None
+    meanwhile: Callable[[], object] | None = None
 
 
 class _Broken(Exception):
@@ -253,7 +257,9 @@ class _Connection:
         writer.write(head.encode())
         pieces = read_body(head, self._reader, until_close=False)
         try:
-            async for piece in self._spoiled(fault, pieces, ProxyAction.FLIP_REQUEST, ProxyAction.RESET_REQUEST):
+            async for piece in self._spoiled(
+                fault, pieces, ProxyAction.FLIP_REQUEST, ProxyAction.RESET_REQUEST, ProxyAction.MEANWHILE_REQUEST
+            ):
                 writer.write(framed(head, piece))
                 await writer.drain()
             writer.write(end_of_body(head))
@@ -283,6 +289,7 @@ class _Connection:
             ProxyAction.RESET_RESPONSE,
             ProxyAction.CUT_RESPONSE,
             ProxyAction.HANG_RESPONSE,
+            ProxyAction.MEANWHILE,
         ):
             self._writer.write(framed(head, piece))
             await self._writer.drain()
@@ -331,6 +338,10 @@ class _Connection:
                 continue
             if here:
                 yield piece[:here]
+            if fault.meanwhile is not None:
+                fault.meanwhile()
+                yield piece[here:]
+                continue
             if fault.action is ProxyAction.HANG_RESPONSE:
                 await asyncio.Event().wait()
             raise _Broken(is_reset=fault.action is not ProxyAction.CUT_RESPONSE)
