@@ -88,6 +88,7 @@ class World:
         self.random = random.Random(seed)
         self.versions: dict[str, set[bytes]] = {}
         self.foreign: dict[str, set[bytes]] = {}
+        self.removed: set[str] = set()
         self.number = 0
 
     def key(self):
@@ -133,7 +134,13 @@ class World:
             await store.copy(old, new)
             if old != new:
                 await store.delete([old])
+                self.removed.add(old)
             known.setdefault(new, set()).add(data)
+
+    async def remove(self, store):
+        key = self.key()
+        self.removed.add(key)
+        await store.delete([key])
 
     async def live(self):
         """Some things happen at both stores."""
@@ -144,7 +151,7 @@ class World:
             if what < 0.5:
                 await self.write(source, self.versions)
             elif what < 0.65:
-                await source.delete([self.key()])
+                await self.remove(source)
             elif what < 0.75:
                 await self.change_attributes(source)
             elif what < 0.8:
@@ -152,7 +159,7 @@ class World:
             elif what < 0.88:
                 await self.write(target, self.foreign)
             elif what < 0.94:
-                await target.delete([self.key()])
+                await self.remove(target)
             else:
                 await self.change_attributes(target)
 
@@ -204,6 +211,8 @@ class World:
         safe = bench.source.capabilities.content_etags, bench.target.capabilities.verifies_md5
         scripts = [FaultScript(*(self.fault(bits) for _ in range(chance.randint(0, 2)))) for bits in safe]
         policy = self.policy()
+        self.removed.clear()
+        on_both_sides = set(bench.source._objects) & set(bench.target._objects)
         with suppress(Killed):
             await bench.sync(
                 policy,
@@ -217,6 +226,8 @@ class World:
         # A real death takes its unwritten rows along; here they are still on their way to the disk.
         await bench.state.uploads.forget(bench.replication_id, "nothing")
         await self.check_bytes()
+        lost = on_both_sides - self.removed - set(bench.target._objects)
+        assert not lost, f"the source holds {lost}, which was deleted at the target"
 
     async def check_bytes(self):
         """Whatever is visible at the target is something that somebody wrote whole."""

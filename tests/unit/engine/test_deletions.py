@@ -50,6 +50,7 @@ async def test_mirror_deletes_what_is_extra_and_nothing_else(bench):
 async def test_tracked_deletes_only_what_this_replication_wrote(bench):
     await fill(bench)
     await put(bench.source, "mine", b"1")
+    bench.clock.advance(10_000)
     await bench.sync(TRACKED)
     bench.clock.advance(100)
     await bench.source.delete(["mine", "shared0000"])

@@ -120,6 +120,7 @@ async def test_a_change_of_metadata_alone_moves_no_bytes(bench):
 async def test_a_change_of_tags_alone_is_noticed_for_an_object_known_to_carry_tags(bench):
     await put(bench.source, "a", b"1", Attributes(tags={"k": "1"}))
     await put(bench.source, "b", b"1")
+    bench.clock.advance(10_000)
     await bench.sync()
     bench.clock.advance(60)
     await bench.source.write_tags("a", {"k": "2"})

@@ -62,10 +62,12 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-async def test_every_pair_of_stores_gets_in_step_and_the_second_sync_is_free(build, pair):
+@pytest.mark.parametrize("age_seconds", [0.0, 10_000.0])
+async def test_every_pair_of_stores_gets_in_step_and_the_second_sync_is_free(build, pair, age_seconds):
     source, target = PAIRS[pair]
     bench = await build(source=source, target=target)
     await fill(bench)
+    bench.clock.advance(age_seconds)
     ran = await bench.sync()
     assert ran.result.in_step, ran.outcomes
     await assert_in_step(bench)
