@@ -8,7 +8,7 @@ from typing import Protocol
 
 from brigade.decide.decide import source_print
 from brigade.decide.parts import composite_etag, fits_limits, guess_part_size, uniform_sizes
-from brigade.errors import SourceChanged
+from brigade.errors import Corrupt, SourceChanged
 from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, is_md5_etag, multipart_count
 from brigade.stores.base import ByteRange, Condition, Store
 
@@ -94,9 +94,12 @@ async def matches_etag_of(reading: Store, info: ObjectInfo, other_store: Store, 
 
 
 async def same_bytes(source: Store, source_info: ObjectInfo, target: Store, target_info: ObjectInfo) -> bool:
-    """Read both objects whole and compare their digests."""
+    """Read both objects whole and compare their digests. A target that finds its own object damaged differs."""
     ours = await hash_ranges(source, source_info, [source_info.size_bytes])
-    theirs = await hash_ranges(target, target_info, [target_info.size_bytes])
+    try:
+        theirs = await hash_ranges(target, target_info, [target_info.size_bytes])
+    except Corrupt:
+        return False
     return ours == theirs
 
 

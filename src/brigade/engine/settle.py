@@ -13,7 +13,7 @@ from brigade.engine.job import Job
 from brigade.engine.metadata import Look, look_at_attributes, update_attributes
 from brigade.engine.proving import matches_etag_of, same_bytes
 from brigade.engine.report import Outcome
-from brigade.errors import NotFound, PreconditionFailed, SourceChanged, StorageFull, StoreError, Unsupported
+from brigade.errors import Corrupt, NotFound, PreconditionFailed, SourceChanged, StorageFull, StoreError, Unsupported
 from brigade.objects import ObjectInfo, Proof
 from brigade.replications import CompareMode, DeleteMode
 from brigade.state.rows import InventoryRow
@@ -107,11 +107,17 @@ class Settler:
             if job.source.capabilities.local_reads and target.etag:
                 equal = await matches_etag_of(job.source, source, job.target, target)
             elif job.target.capabilities.local_reads and source.etag:
-                equal = await matches_etag_of(job.target, target, job.source, source)
+                equal = await self._target_matches(source, target)
             if equal is not None:
                 return Evidence(equal, Proof.MD5)
         async with job.stream_slot:
             return Evidence(await same_bytes(job.source, source, job.target, target), Proof.READ_BACK)
+
+    async def _target_matches(self, source: ObjectInfo, target: ObjectInfo) -> bool | None:
+        try:
+            return await matches_etag_of(self._job.target, target, self._job.source, source)
+        except Corrupt:
+            return False  # the target itself finds its object damaged: a copy mends it
 
     async def _look_again(self, pair: Pair) -> Pair:
         sides: list[ObjectInfo | None] = []
