@@ -101,7 +101,8 @@ class ObjectInfo(NamedTuple):
 
     `etag` stands without quotes and is None where the store has none for this object. `modified_ns` is
     nanoseconds since the epoch on the store's clock (0: unknown). `tag_count` is None where unknown.
-    `parts_count` is the number of parts the store reports, None where it does not say.
+    `parts_count` is the number of parts the store reports, None where it does not say. `opaque_etag`: the store says
+    that the content is encrypted under a key, where an ETag may look like an MD5 and be none.
     """
 
     key: str
@@ -114,6 +115,7 @@ class ObjectInfo(NamedTuple):
     tag_count: int | None = None
     parts_count: int | None = None
     checksum: Checksum | None = None
+    opaque_etag: bool = False
 
     @property
     def fingerprint(self) -> str:

@@ -10,14 +10,14 @@ from brigade.clock import Clock
 from brigade.control.fidelity import losses
 from brigade.control.work import Opened, Work, opened
 from brigade.engine.job import Job
-from brigade.engine.lease import begin_run, interrupted_before, leased_run, restore
+from brigade.engine.lease import Record, begin_run, interrupted_before, leased_run, restore
 from brigade.engine.ledger import Ledger
 from brigade.engine.progress import Progress
 from brigade.engine.reconcile import reconcile
 from brigade.engine.report import ActionKind, Observer, Outcome, RunResult
 from brigade.errors import UsageError
 from brigade.objects import Proof
-from brigade.replications import DeleteMode, Policy
+from brigade.replications import CompareMode, DeleteMode, Policy
 from brigade.state.state import State
 
 
@@ -37,6 +37,8 @@ async def sync(
     to: what has changed before the checkpoint since then is not seen. Raises `Refused` while another run of
     this replication lives, and what the stores and the state raise when they cannot be used at all.
     """
+    if work.policy.require_proof and work.policy.compare is CompareMode.SIZE:
+        raise UsageError("a comparison by size proves nothing, and a proof is required", hint="drop one of the two")
     if resume and work.policy.delete is not DeleteMode.NO:
         raise UsageError(
             "a resumed run does not see what lies before its checkpoint, so it must not delete",
@@ -60,7 +62,7 @@ async def sync(
         async def make_right() -> RunResult:
             return _with_left_out(work, await reconcile(job, result), observer)
 
-        return await leased_run(state, run, clock, progress, result, make_right)
+        return await leased_run(state, run, clock, Record(progress, result, ledger.flush), make_right)
 
 
 def _job(

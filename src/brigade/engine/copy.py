@@ -17,7 +17,7 @@ from brigade.engine.attempts import Attempts
 from brigade.engine.attributes import attributes_for_target
 from brigade.engine.job import Job
 from brigade.engine.multipart import copy_in_parts
-from brigade.engine.proving import check_same_version, exactly, hash_ranges, md5_of, unconditionally
+from brigade.engine.proving import check_same_version, damaged_at_source, exactly, hash_ranges, md5_of, unconditionally
 from brigade.engine.streams import StreamBody
 from brigade.errors import (
     Corrupt,
@@ -71,6 +71,7 @@ class Copier:
                 info = await job.source.head(seen.key)
                 check_same_version(seen, info, job.source)
                 attributes = await self._attributes(info)
+                seen = seen._replace(opaque_etag=info.opaque_etag)
                 target, proof = await copy_in_parts(job, seen, attributes, self._write_late)
                 return Copied(seen, target, proof, bool(attributes.tags))
             if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
@@ -120,7 +121,7 @@ class Copier:
     def _digest(self, info: ObjectInfo, data: bytes) -> Checksum:
         """The MD5 the target shall hold these bytes to: the source's own where it has one."""
         job = self._job
-        if info.etag is not None and self._md5_known(info):
+        if info.etag is not None and self._md5_known(info) and not info.opaque_etag:
             if not job.target.capabilities.verifies_md5 and md5_of(data).hex != info.etag:
                 self._suspect_etag(info.key, md5_of(data).hex, info.etag)
                 raise Corrupt("the bytes do not match the ETag", store=job.source.name, operation="get", key=info.key)
@@ -138,10 +139,12 @@ class Copier:
         """Note bytes that do not match their ETag: the same bytes twice mean that the ETag is no MD5."""
         if actual_md5 == promised_md5:
             return
-        if self._refused_md5.pop(key, None) == actual_md5:
-            self._job.distrust_source_etags()
-        else:
+        if self._refused_md5.pop(key, None) != actual_md5:
             self._refused_md5[key] = actual_md5
+        elif self._job.trust.source_proven:
+            raise damaged_at_source(self._job.source, key)
+        else:
+            self._job.distrust_source_etags()
 
     async def _copy_stream(self, seen: ObjectInfo) -> Copied:
         """One put of a body that is never held whole. Without a known MD5 the source is read once to get it."""
@@ -151,6 +154,9 @@ class Copier:
         digest = Checksum(ChecksumAlgorithm.MD5, md5)
         async with job.stream_slot, job.source.get(seen.key, condition=exactly(seen)) as reader:
             check_same_version(seen, reader.info, job.source)
+            if known and reader.info.opaque_etag:
+                job.distrust_source_etags()
+                raise Corrupt("the ETag is no digest of the content", store=job.source.name, key=seen.key)
             attributes = await self._attributes(reader.info)
             promised_md5 = None if job.target.capabilities.verifies_md5 else md5
             body = StreamBody(reader, seen.size_bytes, job.observer.moved, promised_md5=promised_md5)
@@ -167,13 +173,18 @@ class Copier:
         """A refused stream: read the source twice to tell damage on the way from an ETag that is no MD5."""
         first, second = [(await hash_ranges(self._job.source, seen, [seen.size_bytes]))[0] for _ in range(2)]
         if first == second != promised_md5:
+            if self._job.trust.source_proven:
+                raise damaged_at_source(self._job.source, seen.key)
             self._job.distrust_source_etags()
 
     async def _prove(self, seen: ObjectInfo, target: ObjectInfo, digest: Checksum) -> Proof:
         """Hold what the target answered to what it was sent. Raises `Corrupt` where it holds other bytes."""
         job = self._job
         if target.etag == digest.hex:
-            return Proof.ETAG if seen.etag == target.etag else Proof.MD5
+            if seen.etag != target.etag:
+                return Proof.MD5
+            job.trust.source_proven = job.trust.source_proven or is_md5_etag(seen.etag)
+            return Proof.ETAG
         if not job.trust.target_etags and job.target.capabilities.verifies_md5:
             return Proof.MD5
         if not job.trust.target_etags and not job.policy.require_proof:

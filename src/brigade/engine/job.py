@@ -41,12 +41,16 @@ class Limits:
 class Trust:
     """What this run has found out about the two stores' ETags; it starts from their capabilities.
 
-    `source_multipart_etags` is apart, since some servers keep S3's rule for single uploads only. A store may answer ETags that look like MD5s and are none (SSE-KMS, SSE-C): found out once, remembered here.
+    `source_multipart_etags` is apart, since some servers keep S3's rule for single uploads only. A store may answer
+    ETags that look like MD5s and are none (SSE-KMS, SSE-C): found out once, remembered here. The `proven` ones say
+    that ETags of the source did come out right: from then on bytes that do not match are damage, not another rule.
     """
 
     source_etags: bool
     source_multipart_etags: bool
     target_etags: bool
+    source_proven: bool = False
+    source_multipart_proven: bool = False
 
 
 @dataclass(slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from brigade.clock import Clock
 from brigade.engine.groups import first_error
 from brigade.engine.progress import Progress
-from brigade.engine.report import Counts, RunResult
+from brigade.engine.report import RunResult
 from brigade.errors import LeaseLost
 from brigade.state.owner import Owner
 from brigade.state.rows import Run, RunKind, RunState
@@ -21,32 +21,40 @@ LEASE_SECONDS = 60.0
 _CHECKPOINT_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a run writes down of itself: how far it is, what it counted, and what must be durable before that."""
+
+    progress: Progress
+    result: RunResult
+    flush: Callable[[], Awaitable[None]]
+
+
 async def leased_run(
     state: State,
     run: Run,
     clock: Clock,
-    progress: Progress,
-    result: RunResult,
+    record: Record,
     work: Callable[[], Awaitable[RunResult]],
 ) -> RunResult:
     """Run `work` under the lease of a run that has begun, with checkpoints, and record how it ended.
 
-    `result` is what the work counts in. Raises `LeaseLost`, and cancels the work, if the run was taken over.
+    Raises `LeaseLost`, and cancels the work, if the run was taken over.
     """
     try:
         with first_error():
             async with asyncio.TaskGroup() as group:
-                heart = group.create_task(_beat(state, run, clock, progress, result.counts))
+                heart = group.create_task(_beat(state, run, clock, record))
                 await work()
                 heart.cancel()
     except LeaseLost:
         raise
     except BaseException as error:
         ended = RunState.FAILED if isinstance(error, Exception) else RunState.INTERRUPTED
-        await shielded(_end(state, run, ended, progress, result.counts))
+        await shielded(_end(state, run, ended, record))
         raise
-    await shielded(_end(state, run, _verdict(result), progress, result.counts))
-    return result
+    await shielded(_end(state, run, _verdict(record.result), record))
+    return record.result
 
 
 async def begin_run(state: State, replication_id: int, policy: Mapping[str, object]) -> Run:
@@ -72,20 +80,23 @@ def restore(last: Run, result: RunResult) -> Progress:
     return Progress(cursor)
 
 
-async def _beat(state: State, run: Run, clock: Clock, progress: Progress, counts: Counts) -> None:
+async def _beat(state: State, run: Run, clock: Clock, record: Record) -> None:
     while True:
         await clock.sleep(_CHECKPOINT_SECONDS)
-        run = await _checkpoint(state, run, progress, counts)
+        run = await _checkpoint(state, run, record)
 
 
-async def _checkpoint(state: State, run: Run, progress: Progress, counts: Counts) -> Run:
-    cursor = None if progress.cursor is None else progress.cursor.encode("utf-8", "surrogateescape")
-    return await state.runs.checkpoint(run, cursor, asdict(counts))
+async def _checkpoint(state: State, run: Run, record: Record) -> Run:
+    """What was settled before the flush is durable after it, so only that may stand in the checkpoint."""
+    cursor = record.progress.cursor
+    await record.flush()
+    data = None if cursor is None else cursor.encode("utf-8", "surrogateescape")
+    return await state.runs.checkpoint(run, data, asdict(record.result.counts))
 
 
-async def _end(state: State, run: Run, ended: RunState, progress: Progress, counts: Counts) -> None:
-    run = await _checkpoint(state, run, progress, counts)
-    await state.runs.finish(run, ended, asdict(counts))
+async def _end(state: State, run: Run, ended: RunState, record: Record) -> None:
+    run = await _checkpoint(state, run, record)
+    await state.runs.finish(run, ended, asdict(record.result.counts))
 
 
 def _verdict(result: RunResult) -> RunState:

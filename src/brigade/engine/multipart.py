@@ -13,6 +13,7 @@ from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.proving import (
     check_same_piece,
+    damaged_at_source,
     exactly,
     hash_ranges,
     md5_of,
@@ -31,12 +32,14 @@ from brigade.stores.base import ByteRange, BytesBody
 class Cut(NamedTuple):
     """How an object is cut. `promised` is the ETag these parts must give, None where nothing is promised.
 
-    `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none.
+    `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none. `told`: the source
+    says that it was uploaded like this, and that its ETag is a digest.
     """
 
     sizes: Sequence[int]
     promised: str | None
     hashed: bool
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,9 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
     if job.cuts_along_source:
         sizes, told = await part_sizes_of(job.source, seen)
         if sizes is not None and takes_parts(job.target, sizes):
+            told = told and not seen.opaque_etag
             hashed = not (told and job.trust.source_multipart_etags and job.trust.target_etags)
-            return Cut(sizes, seen.etag, hashed)
+            return Cut(sizes, seen.etag, hashed, told)
     able = job.target.capabilities
     part_size_bytes = max(job.limits.part_size_bytes, able.min_part_bytes)
     try:
@@ -93,7 +97,7 @@ async def _upload_missing(
     """Upload the parts that `done` lacks and add them to it; returns the MD5s of those that were hashed."""
     md5s: dict[int, str] = {}
     missing = _missing_parts(cut.sizes, done)
-    wake_next = asyncio.Semaphore(job.limits.streams)
+    wake_next = asyncio.Semaphore(_parts_at_once(job, cut))
 
     async def upload(part: _Part) -> None:
         try:
@@ -108,6 +112,13 @@ async def _upload_missing(
                 await wake_next.acquire()
                 group.create_task(upload(part))
     return md5s
+
+
+def _parts_at_once(job: Job, cut: Cut) -> int:
+    """All slots, but fewer where parts of our own plan, which are held in memory, had to grow for a huge object."""
+    if cut.promised is not None:
+        return job.limits.streams
+    return max(1, job.limits.streams * job.limits.part_size_bytes // max(cut.sizes[0], job.limits.part_size_bytes))
 
 
 def _missing_parts(sizes: Sequence[int], done: dict[int, PartInfo]) -> list[_Part]:
@@ -165,6 +176,7 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
         raise Corrupt("the target reports parts of other sizes", store=job.target.name, key=seen.key)
     composite = composite_etag([part.etag for part in parts])
     if cut.promised is not None and composite == cut.promised:
+        job.trust.source_multipart_proven = True
         return Proof.ETAG
     if not cut.hashed:
         job.trust.source_multipart_etags = False
@@ -188,6 +200,8 @@ async def _prove_by_hashes(
     ours = [md5s.get(part.number) for part in parts]
     if job.cuts_along_source or None in ours:
         ours = list(await hash_ranges(job.source, seen, cut.sizes))
+    if cut.told and job.trust.source_multipart_proven and ours == [part.etag for part in parts]:
+        raise damaged_at_source(job.source, seen.key)
     if ours != [part.etag for part in parts]:
         raise Corrupt("the parts differ from the source's bytes", store=job.target.name, key=seen.key)
     return Proof.MD5

@@ -35,6 +35,19 @@ def exactly(info: ObjectInfo) -> Condition:
     return Condition(if_match=info.etag) if info.etag else Condition(if_unmodified_ns=info.modified_ns or None)
 
 
+def damaged_at_source(store: Store, key: str) -> Corrupt:
+    """The error for bytes that come the same each time and do not match their ETag, where others of the source do."""
+    error = Corrupt(
+        "the bytes do not match the object's own ETag, each time they are read",
+        store=store.name,
+        operation="get",
+        key=key,
+        hint="the object is damaged at the source: nothing was copied",
+    )
+    error.exhausted = True
+    return error
+
+
 def unconditionally(info: ObjectInfo) -> ObjectInfo:
     """The same key and size, for reading whatever version is there now."""
     return ObjectInfo(info.key, info.size_bytes, None, 0)

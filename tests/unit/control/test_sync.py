@@ -12,7 +12,7 @@ from brigade.control.sync import policy_as_json, sync
 from brigade.control.work import Work
 from brigade.engine.report import ActionKind, Difference, RunResult
 from brigade.errors import AccessDenied, BucketMissing, UsageError
-from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
+from brigade.replications import CompareMode, DeleteMode, FilterRule, MaxDelete, Policy
 from brigade.state.rows import RunState
 from brigade.state.state import State
 from brigade.stores.memory import MEMORY_CAPABILITIES, MemoryStore
@@ -166,3 +166,8 @@ def test_a_policy_is_plain_values_on_record():
     values = policy_as_json(policy)
     assert (values["delete"], values["max_delete"], values["filters"]) == ("mirror", "5%", ["include a", "exclude b"])
     assert all(isinstance(value, str | int | float | bool | list | dict | None) for value in values.values())
+
+
+async def test_a_comparison_by_size_and_a_required_proof_exclude_each_other(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="proves nothing"):
+        await bench.sync(policy=Policy(compare=CompareMode.SIZE, require_proof=True))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from brigade.engine.lease import LEASE_SECONDS, begin_run, interrupted_before, leased_run, restore
+from brigade.engine.lease import LEASE_SECONDS, Record, begin_run, interrupted_before, leased_run, restore
 from brigade.engine.progress import Progress
 from brigade.engine.report import RunResult
 from brigade.errors import LeaseLost, Refused, StateError
@@ -24,10 +24,15 @@ async def bench(tmp_path):
         yield bench
 
 
-async def run_of(bench, work, *, result=None, progress=None):
+async def run_of(bench, work, *, result=None, progress=None, flush=None):
     run = await begin_run(bench.state, bench.replication_id, POLICY)
     result = result or RunResult()
-    return run, leased_run(bench.state, run, bench.clock, progress or Progress(), result, lambda: work(result))
+    record = Record(progress or Progress(), result, flush or nothing_waits)
+    return run, leased_run(bench.state, run, bench.clock, record, lambda: work(result))
+
+
+async def nothing_waits():
+    pass
 
 
 async def last(bench):
@@ -185,3 +190,23 @@ async def test_a_run_goes_on_behind_its_checkpoint_with_its_counts(bench):
     assert restore(cut, result).cursor == "ü/m"
     assert result.counts.copied == 5
     assert result.resumed_after == "ü/m"
+
+
+async def test_what_a_checkpoint_covers_is_durable_before_it(bench):
+    progress = Progress()
+    written = []
+
+    async def flush():
+        written.append(progress.cursor)
+        progress.begin("later")  # what is settled while the flush goes on must not count
+
+    async def work(result):
+        batch = progress.begin("a")
+        progress.settled(batch)
+        raise ValueError
+
+    _, running = await run_of(bench, work, progress=progress, flush=flush)
+    with pytest.raises(ValueError, match=r"^$"):
+        await running
+    assert written == ["a"]
+    assert (await last(bench)).cursor == b"a"

@@ -134,6 +134,47 @@ async def test_one_object_with_a_false_etag_does_not_make_the_others_be_copied_a
     assert ran.result.in_step
 
 
+@pytest.mark.parametrize("size", [10, 90])
+async def test_an_object_that_has_rotted_at_the_source_is_not_passed_off_as_another_kind_of_etag(bench, size):
+    for key in ("a", "b", "c"):
+        await put(bench.source, key, content(size, key))
+    await put(bench.source, "rotten", content(size))
+    bench.source._objects["rotten"].etag = "0" * 32
+    ran = await bench.sync(limits=replace(SMALL_LIMITS, transfers=1))
+    assert ran.result.counts.copied == 3
+    assert "damaged at the source" in ran.outcomes["rotten"].error
+    assert "rotten" not in await held(bench.target)
+
+
+async def test_rotted_parts_are_not_passed_off_either(bench):
+    for key in ("a", "b"):
+        await put_parts(bench.source, key, [content(70, key), content(70, key), content(3, key)])
+    await put_parts(bench.source, "rotten", [content(70), content(70), content(3)])
+    bench.source._objects["rotten"].etag = "0" * 32 + "-3"
+    ran = await bench.sync(limits=replace(SMALL_LIMITS, transfers=1))
+    assert ran.result.counts.copied == 2
+    assert "damaged at the source" in ran.outcomes["rotten"].error
+    assert "rotten" not in await held(bench.target)
+    assert not await bench.target.list_multiparts()
+
+
+class FrankStore(LyingStore):
+    """Says of its ETags that they are no digests, as S3 does by the headers of an encrypted object."""
+
+    def _lie(self, info):
+        return super()._lie(info)._replace(opaque_etag=True)
+
+
+@pytest.mark.parametrize(("size", "puts"), [(10, 1), (90, 1)])
+async def test_a_source_that_says_that_its_etags_are_no_digests_is_believed_at_once(bench, size, puts):
+    await put(bench.source, "a", content(size))
+    ran = await bench.sync(source=FrankStore(bench.source))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.outcomes["a"].proof is Proof.MD5
+    assert ran.requests("target", "put") == puts
+    await assert_in_step(bench)
+
+
 async def test_a_target_whose_etags_look_like_md5_and_are_none_is_read_back(bench):
     await fill(bench)
     target = LyingStore(bench.target)

@@ -153,7 +153,16 @@ def info_from(
         tag_count,
         int(parts) if parts else None,
         checksum_from(headers),
+        _has_opaque_etag(headers),
     )
+
+
+def _has_opaque_etag(headers: Mapping[str, str]) -> bool:
+    """AWS, "Common response headers": under SSE-KMS and SSE-C the ETag is not an MD5 digest of the data."""
+    scheme = headers.get("x-amz-server-side-encryption")
+    if scheme is not None and scheme.startswith("aws:kms"):
+        return True
+    return "x-amz-server-side-encryption-customer-algorithm" in headers
 
 
 def checksum_from(headers: Mapping[str, str]) -> Checksum | None:
