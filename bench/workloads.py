@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -18,7 +19,6 @@ from bench.measure import Command, Measured, measure
 from bench.sizes import MEBIBYTE, Sizes
 from bench.stub_s3 import NEWER_BUCKET
 from brigade.testing.processes import Helper, StartFailed, free_port
-from brigade.testing.servers import http_status
 
 GIGABYTE = 1_000_000_000
 Workload = Callable[[Ground, Sizes], AbstractContextManager[Contest]]
@@ -68,6 +68,7 @@ def _large(ground: Ground, sizes: Sizes, name: str, how: str, part_bytes: int | 
             {
                 "brigade": partial(_brigade_sync, ground, f"source:{source}"),
                 "rclone": partial(_rclone_copy, ground, f"source:{source}"),
+                "floor": lambda turn: tools.floor(ground, data.objects, source, turn.bucket),
             },
             partial(_judge_copy, ground, data),
         )
@@ -189,7 +190,7 @@ def _listed(ground: Ground, name: str, objects: int) -> Iterator[Contest]:
         return _trouble_told(measured, skipped=objects) if tool == "brigade" else ""
 
     try:
-        helper.wait_ready(lambda: http_status(port) == 200, seconds=20)
+        helper.wait_ready(lambda: _listens(port), seconds=20)
         yield Contest(
             name,
             f"{objects:,} unchanged objects of a server that only lists",
@@ -205,6 +206,11 @@ def _listed(ground: Ground, name: str, objects: int) -> Iterator[Contest]:
         )
     finally:
         helper.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 WORKLOADS: Mapping[str, Workload] = {
