@@ -23,12 +23,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from brigade.clock import Clock
+from brigade.decide.backoff import Backoff, delay_seconds
 from brigade.errors import BrigadeError
 
 ALL_BUCKETS = "*"
 
 MARK_BATCH = 1000
 """So many keys go into one call at most: a flood becomes several commits, each of bounded size."""
+
+# A feed never gives up; a minute is what an outage may cost more than it lasted.
+_BACKOFF = Backoff(attempts=2**63, base_seconds=1.0, cap_seconds=60.0, total_seconds=float("inf"))
 
 
 class Marks(Protocol):
@@ -178,3 +183,11 @@ class Intake:
     def note(self, error: BrigadeError) -> None:
         """Remember the latest trouble that the feed waits out."""
         self.counts.last_error = str(error)
+
+
+async def pause(clock: Clock, failures: int) -> None:
+    """Wait before the next attempt after so many failures in a row (from 1), each time longer, up to a minute."""
+    delay = delay_seconds(
+        _BACKOFF, attempt=failures, waited_seconds=0.0, retry_after_seconds=None, random=clock.random()
+    )
+    await clock.sleep(delay or _BACKOFF.cap_seconds)

@@ -10,6 +10,7 @@ import pytest
 from brigade.changes.webhook import Webhook, WebhookSettings
 from brigade.errors import ConfigError
 from brigade.testing.clock import ManualClock
+from brigade.testing.marks import until
 
 SECRET = "correct horse"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
@@ -42,7 +43,7 @@ class Sender:
 
 
 @pytest.fixture
-def open_webhook(intake, background, until):
+def open_webhook(intake, background):
     async def start(**settings) -> Sender:
         settings = {"port": 0, "secrets": (SECRET,)} | settings
         webhook = Webhook(WebhookSettings(**settings), intake, ManualClock())
@@ -71,7 +72,7 @@ async def test_the_answer_waits_for_the_mark(sender, marks):
     assert not done
     marks.gate.set()
     assert await answer == 200
-    assert marks.keys() == ["a b"]
+    assert marks.marked() == ["a b"]
 
 
 async def test_a_mark_that_cannot_be_made_durable_is_asked_for_again(sender, marks, intake):
@@ -81,7 +82,7 @@ async def test_a_mark_that_cannot_be_made_durable_is_asked_for_again(sender, mar
     assert (intake.counts.failed, intake.counts.marked) == (1, 0)
     marks.broken = False
     assert await sender.post(EVENT) == 200
-    assert marks.keys() == ["a b"]
+    assert marks.marked() == ["a b"]
 
 
 def basic(text: str) -> dict[str, str]:
@@ -149,7 +150,7 @@ async def test_what_is_no_event_is_refused_and_counted(sender, intake, body):
 
 async def test_the_readable_part_is_marked_and_not_sent_again_for_the_rest(sender, marks, intake):
     assert await sender.post({"Records": [*EVENT["Records"], {"x": 1}]}) == 200
-    assert marks.keys() == ["a b"]
+    assert marks.marked() == ["a b"]
     assert (intake.counts.marked, intake.counts.failed) == (1, 1)
 
 
@@ -222,7 +223,7 @@ async def test_no_more_bodies_than_allowed_are_held(open_webhook, marks):
     assert await first == 200
 
 
-async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake, marks, until):
+async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake, marks):
     webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, ManualClock())
     feed = asyncio.create_task(webhook.run())
     await until(lambda: webhook.address)
