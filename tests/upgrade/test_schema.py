@@ -17,12 +17,14 @@ from brigade.state import migrate, schema
 from brigade.state.engine import Database, Place, open_database
 from brigade.state.state import State
 
-NEXT_VERSION = """
+NEXT = f"{len(schema.VERSIONS) + 1:04d}"
+
+NEXT_VERSION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{schema.VERSIONS[-1]}"
 
 
 def upgrade():
@@ -89,10 +91,10 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[py
     """As if this were the next Brigade: one more migration, one more version."""
     folder = tmp_path / "versions"
     folder.mkdir()
-    (folder / "v0002_test.py").write_text(NEXT_VERSION)
+    (folder / "next_test.py").write_text(NEXT_VERSION)
     run = migrate.run_migrations
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "VERSIONS", ("0001", "0002"))
+        patch.setattr(schema, "VERSIONS", (*schema.VERSIONS, NEXT))
         patch.setattr(migrate, "run_migrations", lambda connection: run(connection, more_versions=folder))
         yield patch
 
@@ -114,6 +116,19 @@ async def test_an_older_database_is_migrated_with_its_rows(url: str, request: py
         await state.close()
 
 
+async def test_a_database_without_a_backlog_gets_one_and_keeps_its_rows(url: str) -> None:
+    database = open_database(Place.parse(url))
+    await database.write.run(lambda connection: migrate.run_migrations(connection, "0001"))
+    row = "INSERT INTO replications (id, name, identity, created_ns) VALUES (7, 'n', 'a → b', 1)"
+    await database.write.run(lambda connection: connection.execute(text(row)).rowcount)
+    await database.close()
+    state = await State.open(url, clock=SystemClock())
+    assert await state.replications.ensure("n", "a → b") == 7
+    await state.backlog.mark(7, ["k"], live=True)
+    assert [claim.key for claim in await state.backlog.claim([7], "me", 10, 60)] == ["k"]
+    await state.close()
+
+
 async def test_a_newer_database_is_refused_with_words_and_left_alone(url: str, request: pytest.FixtureRequest) -> None:
     await (await State.open(url, clock=SystemClock())).close()
     patch: pytest.MonkeyPatch = request.getfixturevalue("next_version")
@@ -129,7 +144,7 @@ async def test_a_migration_that_fails_leaves_the_old_version(
 ) -> None:
     await (await State.open(url, clock=SystemClock())).close()
     request.getfixturevalue("next_version")
-    file = tmp_path / "versions" / "v0002_test.py"
+    file = tmp_path / "versions" / "next_test.py"
     file.write_text(NEXT_VERSION.replace("SET note", "SET absent"))
     with pytest.raises(StateError):
         await State.open(url, clock=SystemClock())

@@ -29,7 +29,7 @@ class SqliteInventory:
 
     def get(self, connection: Connection, replication_id: int, keys: list[bytes]) -> list[Stored]:
         rows: list[Stored] = []
-        for part in _padded(keys):
+        for part in padded(keys):
             cursor = connection.exec_driver_sql(_get_text(len(part)), (replication_id, *part))
             rows += _unpack(cursor.scalar_one())
         return rows
@@ -43,7 +43,7 @@ class SqliteInventory:
 
     def put(self, connection: Connection, batch: Batch) -> None:
         first = 0
-        for size in _sizes(len(batch.rows)):
+        for size in sizes(len(batch.rows)):
             values: list[object] = [batch.replication_id, batch.stamp]
             for row in batch.rows[first : first + size]:
                 values += row[:5]
@@ -59,26 +59,26 @@ class SqliteInventory:
         return lost
 
     def remove(self, connection: Connection, replication_id: int, keys: list[bytes]) -> None:
-        for part in _padded(keys):
-            text = f"DELETE FROM inventory WHERE replication_id = ? AND key IN ({_marks(len(part))})"
+        for part in padded(keys):
+            text = f"DELETE FROM inventory WHERE replication_id = ? AND key IN ({placeholders(len(part))})"
             connection.exec_driver_sql(text, (replication_id, *part))
 
 
-def _sizes(count: int) -> Iterator[int]:
+def sizes(count: int) -> Iterator[int]:
     for size in _SIZES:
         while count >= size:
             yield size
             count -= size
 
 
-def _padded(keys: list[bytes]) -> Iterator[list[bytes]]:
+def padded(keys: list[bytes]) -> Iterator[list[bytes]]:
     """Pieces of one, two, four … keys, filled up with their last key: in IN (…) a key twice is a key once."""
     for first in range(0, len(keys), _MAX_KEYS):
         part = keys[first : first + _MAX_KEYS]
         yield part + part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
 
 
-def _marks(count: int) -> str:
+def placeholders(count: int) -> str:
     return ",".join("?" * count)
 
 
@@ -89,7 +89,7 @@ def _unpack(text: str) -> list[Stored]:
 
 @cache
 def _get_text(count: int) -> str:
-    return f"SELECT {_PACK} FROM inventory WHERE replication_id = ? AND key IN ({_marks(count)})"
+    return f"SELECT {_PACK} FROM inventory WHERE replication_id = ? AND key IN ({placeholders(count)})"
 
 
 @cache

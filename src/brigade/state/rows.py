@@ -75,3 +75,37 @@ class UploadRow(NamedTuple):
     source_print: str
     part_sizes_bytes: tuple[int, ...]
     created_ns: int
+
+
+class Claim(NamedTuple):
+    """One key of the backlog, ours to make right until the lease ends.
+
+    `sequence` is the mark that was seen, `fence` says whose the row is, `attempts` how many failed since that mark.
+    """
+
+    replication_id: int
+    key: str
+    sequence: int
+    fence: int
+    live: bool
+    attempts: int
+    marked_ns: int
+    lease_seconds: float
+
+
+class ParkedRow(NamedTuple):
+    """A key that failed its last attempt; `error` is its reason."""
+
+    key: str
+    marked_ns: int
+    parked_ns: int
+    attempts: int
+    error: str
+
+
+class Lag(NamedTuple):
+    """How far a replication is behind: rows that wait or are in work, the oldest of their marks, and rows parked."""
+
+    length: int
+    oldest_marked_ns: int | None
+    parked: int

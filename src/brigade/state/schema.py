@@ -19,11 +19,11 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
-"""Of the inventory on PostgreSQL: vacuum and index work is cut into pieces, and writers meet less often."""
+"""Of inventory and backlog on PostgreSQL: vacuum and index work is cut into pieces, and writers meet less often."""
 
 _identity = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts by itself only in a column declared INTEGER."""
@@ -59,6 +59,42 @@ TAGGED = text("flags >= 2")
 
 # Such rows are few as a rule, and a run asks first of all whether there are any.
 Index("inventory_tagged", inventory.c.replication_id, inventory.c.flags, sqlite_where=TAGGED, postgresql_where=TAGGED)
+
+# One row a key. `lane` is a `backlog_sql.Lane`; `ready_ns` is when the row may be claimed: the end of a lease, of a
+# pause or of a hold alike, so that one index serves every claim.
+backlog = Table(
+    "backlog",
+    metadata,
+    Column("replication_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("marked_ns", BigInteger, nullable=False),
+    Column("ready_ns", BigInteger, nullable=False),
+    Column("holds", Integer, nullable=False),
+    Column("held_until_ns", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("owner", Text),
+    Column("error", Text),
+    sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (replication_id, key)",
+)
+
+OF_REPLICATION = "(replication_id + 0)"
+"""What the index of due rows begins with: an expression, so that it serves claims and nothing else.
+
+Where its statistics are old, as those of a queue always are, PostgreSQL would take an index on the bare column for
+looking up keys too, and read all rows of the replication for each batch.
+"""
+
+Index("backlog_due", text(OF_REPLICATION), backlog.c.lane, backlog.c.ready_ns)
+
+PARKED = text("lane = 2")
+"""The condition for parked rows, as a constant: the index below serves no other wording."""
+
+# Parked rows are few and listed in key order.
+Index("backlog_parked", backlog.c.replication_id, backlog.c.key, sqlite_where=PARKED, postgresql_where=PARKED)
 
 runs = Table(
     "runs",
@@ -111,10 +147,11 @@ def partition_ddl(table: str, number: int) -> str:
 
 
 @event.listens_for(inventory, "after_create")
-def _make_partitions(_table: Table, connection: Connection, **_options: object) -> None:
+@event.listens_for(backlog, "after_create")
+def _make_partitions(table: Table, connection: Connection, **_options: object) -> None:
     if connection.dialect.name == "postgresql":
         for number in range(PARTITIONS):
-            connection.exec_driver_sql(partition_ddl("inventory", number))
+            connection.exec_driver_sql(partition_ddl(table.name, number))
 
 
 def create(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from brigade.clock import Clock
+from brigade.state.backlog import Backlog
 from brigade.state.engine import Database, Place, open_database
 from brigade.state.inventory import Inventory
 from brigade.state.migrate import bring_up
@@ -22,6 +23,7 @@ class State:
         self._database = database
         self.replications = Replications(database, clock)
         self.inventory = Inventory(database, clock)
+        self.backlog = Backlog(database, clock)
         self.runs = Runs(database, clock)
         self.uploads = Uploads(database, clock)
 
@@ -43,4 +45,5 @@ class State:
 
     async def close(self) -> None:
         """Finish what was submitted and close. May be called twice."""
+        await self.backlog.close()
         await self._database.close()
