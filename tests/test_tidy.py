@@ -18,7 +18,7 @@ MOST_LINES = 400
 MOST_FUNCTION_LINES = 70
 
 # Loaded by name and not by an import statement.
-ENTRY_POINTS = {"brigade", "brigade.__main__", "brigade.supervisor", "brigade.cli.main"}
+ENTRY_POINTS = {"brigade", "brigade.__main__", "brigade.supervisor", "brigade.cli.main", "brigade.gateway.app"}
 LOADED_BY_NAME = re.compile(r"brigade\.(cli\.\w+|state\.migrations\..*|testing\..*)")
 
 

@@ -234,7 +234,9 @@ class Signer:
         if not _is_canonical(lines):
             lines = "".join([f"{name}:{canonical_value(value, self.blanks)}\n" for name, value in signed])
         names = ";".join([name for name, _ in signed])
-        digest = sha256(f"{method}\n{path}\n{query}\n{lines}\n{names}\n{payload_hash}".encode()).hexdigest()
+        request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{payload_hash}"
+        # Header values that a gateway passes on may hold bytes that are no UTF-8.
+        digest = sha256(request.encode("utf-8", "surrogateescape")).hexdigest()
         text = f"{ALGORITHM}\n{self._amz_date}\n{self._scope_text}\n{digest}"
         mark = hmac_digest(self._key, text.encode(), "sha256").hex()
         credential = f"{ALGORITHM} Credential={credentials.access_key}/{self._scope_text}"

@@ -22,10 +22,14 @@ from brigade.stores.base import Body
 
 
 class HttpResponse(Protocol):
-    """An answer whose head has arrived. Header names are lower case; repeated ones are joined by `, `."""
+    """An answer whose head has arrived. Header names are lower case; repeated ones are joined by `, `.
+
+    `raw_head` is the head byte for byte, without the empty line at its end, for those who pass it on as it came.
+    """
 
     status: int
     headers: Mapping[str, str]
+    raw_head: bytes
 
     async def read(self) -> bytes:
         """The whole body."""

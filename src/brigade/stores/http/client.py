@@ -34,11 +34,12 @@ class Client:
 class Response:
     """An answer. Its connection goes back to the pool as soon as the last byte has come, not when it is left."""
 
-    __slots__ = ("_connection", "_pieces", "_pool", "headers", "status")
+    __slots__ = ("_connection", "_pieces", "_pool", "headers", "raw_head", "status")
 
     def __init__(self, pool: Pool, connection: Connection, head: ResponseHead) -> None:
         self.status = head.status
         self.headers: Mapping[str, str] = head.headers
+        self.raw_head = head.raw
         self._pool = pool
         self._connection: Connection | None = connection
         self._pieces = connection.taken() if connection.complete else []

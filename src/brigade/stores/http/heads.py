@@ -16,12 +16,16 @@ _NO_BODY_EXPECTED = ("GET", "HEAD", "DELETE", "OPTIONS")
 
 
 class ResponseHead(NamedTuple):
-    """Status and headers of an answer. `framing` is the body's length, or `CHUNKED` or `UNTIL_CLOSE`."""
+    """Status and headers of an answer. `framing` is the body's length, or `CHUNKED` or `UNTIL_CLOSE`.
+
+    `raw` is the head as it came, for those who pass it on: without the empty line at its end.
+    """
 
     status: int
     headers: dict[str, str]
     framing: int
     keep_alive: bool
+    raw: bytes = b""
 
 
 def request_head(
@@ -73,7 +77,7 @@ def response_head(raw: bytes, request_method: str) -> ResponseHead:
     framing = _framing(status, headers, request_method)
     if framing == UNTIL_CLOSE or ("transfer-encoding" in headers and "content-length" in headers):
         keep_alive = False
-    return ResponseHead(status, headers, framing, keep_alive)
+    return ResponseHead(status, headers, framing, keep_alive, raw)
 
 
 def malformed(what: str) -> Unavailable:

@@ -1,0 +1,188 @@
+"""The gateway itself: a request comes in, its signature is checked, its store is found, and it is served.
+
+async with serve(settings, clock=SystemClock(), capture=capture) as gateway:
+await gateway.update(newer_settings)   # no request is dropped
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from brigade.clock import Clock
+from brigade.errors import Rejected, StoreError, Throttled
+from brigade.gateway.bodies import Inflow
+from brigade.gateway.capture import Capture, NoCapture
+from brigade.gateway.copies import copy_across
+from brigade.gateway.forward import forward
+from brigade.gateway.inbound import read_inbound
+from brigade.gateway.listing import list_buckets
+from brigade.gateway.plant import Plant
+from brigade.gateway.posting import post_object
+from brigade.gateway.relay import Outflow, Sent
+from brigade.gateway.server import Server
+from brigade.gateway.settings import GatewaySettings
+from brigade.gateway.uploads import MemoryUploads, Uploads
+from brigade.gateway.upstream import Upstream
+from brigade.gateway.visit import Visit
+from brigade.wire.operations import LIST_BUCKETS, Touches
+from brigade.wire.s3faults import Fault
+from brigade.wire.s3requests import parse_copy_source
+
+DRAIN_SECONDS = 30.0
+
+log = logging.getLogger("brigade.gateway")
+
+_READS = ("GET", "HEAD", "OPTIONS")
+
+
+class Gateway:
+    """Serves S3 requests. `settings` may be changed at any time; requests under way end under the old ones."""
+
+    def __init__(self, settings: GatewaySettings, *, clock: Clock, capture: Capture, uploads: Uploads) -> None:
+        self._clock = clock
+        self._capture = capture
+        self._uploads = uploads
+        self._plant = Plant(settings, clock)
+        self._requests = 0
+        self.address = ("", 0)
+
+    async def update(self, settings: GatewaySettings) -> None:
+        """Serve by other settings from now on; where it listens and its limits on heads stay. Raises `ConfigError`."""
+        earlier = self._plant
+        self._plant = Plant(settings, self._clock, earlier)
+        await earlier.retire(self._plant)
+
+    async def close(self) -> None:
+        """Drop the connections to the stores."""
+        await self._plant.retire(None)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one request, whatever it is: every failure becomes an answer."""
+        plant = self._plant
+        outflow = Outflow(request, plant.settings.limits.idle_timeout_seconds)
+        plant.enter()
+        self._requests += 1
+        try:
+            if self._requests > plant.settings.limits.requests:
+                raise Fault("SlowDown")
+            return await self._serve(plant, request, outflow)
+        except Fault as fault:
+            return await self._refuse(request, outflow, fault)
+        except StoreError as error:
+            log.warning("%s %s: %s", request.method, request.path, error)
+            return await self._refuse(request, outflow, _fault_of(error))
+        except ExceptionGroup as group:
+            log.warning("%s %s: %s", request.method, request.path, group.exceptions[0])
+            return await self._refuse(request, outflow, Fault("ServiceUnavailable"))
+        except ConnectionError:
+            outflow.cut()
+            return Sent(keep=False, whole=False)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return await self._refuse(request, outflow, Fault("InternalError"))
+        finally:
+            self._requests -= 1
+            await plant.leave()
+
+    async def _refuse(self, request: web.BaseRequest, outflow: Outflow, fault: Fault) -> Sent:
+        try:
+            return await outflow.refuse(fault, request.raw_path.partition("?")[0], secrets.token_hex(8).upper())
+        except ConnectionError:
+            outflow.cut()
+            return Sent(keep=False, whole=False)
+
+    async def _serve(self, plant: Plant, request: web.BaseRequest, outflow: Outflow) -> Sent:
+        inbound = read_inbound(request.method, request.raw_path, request.raw_headers, plant.domains)
+        # The expectation of a request without a body means nothing.
+        waits = inbound.by_name.get("expect", "").lower() == "100-continue" and inbound.size_bytes != 0
+        outflow.body_withheld = waits
+        begin = outflow.allow_body if waits else _nothing
+        inflow = Inflow(request, plant.settings.limits.idle_timeout_seconds, begin)
+        now_ns = self._clock.now_ns()
+        verified = plant.verifier.check(inbound.incoming, now_ns)
+        user = plant.routes.user_of(verified.access_key) if verified is not None else None
+        visit = Visit(plant, self._capture, self._clock, inbound, inflow, outflow, verified, user)
+        if verified is None:
+            if inbound.operation.touches is Touches.FORM:
+                return await post_object(visit, now_ns)
+            # A browser asks for leave before it signs anything.
+            if not plant.settings.anonymous and inbound.method != "OPTIONS":
+                raise Fault("AccessDenied")
+        if inbound.operation is LIST_BUCKETS:
+            return await list_buckets(visit)
+        return await self._dispatch(visit)
+
+    async def _dispatch(self, visit: Visit) -> Sent:
+        inbound = visit.inbound
+        upstream = await self._upstream(visit)
+        if inbound.operation.name in ("CopyObject", "UploadPartCopy"):
+            source = parse_copy_source(inbound.by_name["x-amz-copy-source"])
+            reads = visit.upstream(source.bucket, changes=False)
+            if reads is not upstream:
+                return await copy_across(visit, source, reads, upstream)
+        return await forward(visit, upstream, self._uploads)
+
+    async def _upstream(self, visit: Visit) -> Upstream:
+        """The store of a request: that of its upload, or that of its bucket."""
+        inbound = visit.inbound
+        plant = visit.plant
+        if not inbound.bucket:
+            store = plant.routes.default_of(visit.user)
+            if store is None:
+                raise Fault("AccessDenied", "No store serves this user.")
+            return plant.upstreams[store]
+        changes = inbound.method not in _READS
+        by_route = visit.upstream(inbound.bucket, changes=changes)
+        if "uploadId" not in inbound.parameters:
+            return by_route
+        began = await self._uploads.store_of(inbound.bucket, inbound.parameter("uploadId"))
+        return plant.upstreams.get(began, by_route) if began is not None else by_route
+
+
+@asynccontextmanager
+async def serve(
+    settings: GatewaySettings,
+    *,
+    clock: Clock,
+    capture: Capture | None = None,
+    uploads: Uploads | None = None,
+    reuse_port: bool = False,
+    drain_seconds: float = DRAIN_SECONDS,
+) -> AsyncIterator[Gateway]:
+    """A gateway that listens while the context is open, and then lets requests under way end within `drain_seconds`.
+
+    `reuse_port` lets several processes share one port. Raises `ConfigError` for routes that lead nowhere and OSError
+    where it cannot listen.
+    """
+    gateway = Gateway(settings, clock=clock, capture=capture or NoCapture(), uploads=uploads or MemoryUploads())
+    server = Server(gateway.handle, settings.limits)
+    listener = await asyncio.get_running_loop().create_server(
+        server, settings.host, settings.port, ssl=settings.ssl, reuse_port=reuse_port or None, backlog=1024
+    )
+    gateway.address = listener.sockets[0].getsockname()[:2]
+    try:
+        yield gateway
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(drain_seconds)
+        await gateway.close()
+
+
+def _fault_of(error: StoreError) -> Fault:
+    """What a client is told of a store that failed; never the store's address."""
+    if isinstance(error, Throttled):
+        return Fault("SlowDown")
+    if isinstance(error, Rejected):
+        return Fault("InternalError", "The store behind this gateway cannot be reached.")
+    return Fault("ServiceUnavailable", "The store behind this gateway does not answer. Please try again.")
+
+
+def _nothing() -> None:
+    """Nobody waits for leave to send."""

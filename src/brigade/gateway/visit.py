@@ -1,0 +1,73 @@
+"""One request while it is served, and what every way of serving it shares: noting changes, sending on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brigade.clock import Clock
+from brigade.errors import BrigadeError
+from brigade.gateway.bodies import Inflow
+from brigade.gateway.capture import Capture
+from brigade.gateway.inbound import Inbound
+from brigade.gateway.plant import Plant
+from brigade.gateway.relay import Outflow
+from brigade.gateway.settings import User
+from brigade.gateway.upstream import Upstream
+from brigade.wire.s3faults import Fault
+from brigade.wire.sigv4 import timestamp
+from brigade.wire.verify import Verified
+
+log = logging.getLogger("brigade.gateway")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request whose signature was checked. `user` and `verified` are None for the anonymous."""
+
+    plant: Plant
+    capture: Capture
+    clock: Clock
+    inbound: Inbound
+    inflow: Inflow
+    outflow: Outflow
+    verified: Verified | None
+    user: User | None
+
+    @property
+    def signed(self) -> bool:
+        """Whether the store's own credentials may be used: never for the anonymous."""
+        return self.verified is not None
+
+    def now_iso(self) -> str:
+        """The moment as S3's documents write it."""
+        stamp = timestamp(self.clock.now_ns())
+        return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:15]}.000Z"
+
+    def upstream(self, bucket: str, *, changes: bool) -> Upstream:
+        """The store that serves a bucket. Raises `Fault`."""
+        return self.plant.upstreams[self.plant.routes.find(self.user, bucket, changes=changes)]
+
+    async def intend(self, bucket: str, keys: Sequence[str]) -> object | None:
+        """Note that keys may change. Raises `Fault` if that fails, unless the settings let writes through unnoted."""
+        settings = self.plant.settings
+        try:
+            async with asyncio.timeout(settings.limits.capture_timeout_seconds):
+                return await self.capture.intend(bucket, keys)
+        except (BrigadeError, TimeoutError) as error:
+            if settings.best_effort:
+                log.warning("a change of bucket %r goes on unnoted, only the next reconcile sees it: %s", bucket, error)
+                return None
+            log.warning("a write to bucket %r is refused, its change could not be noted: %s", bucket, error)
+            raise Fault("ServiceUnavailable", "The change could not be recorded. Please try again.") from error
+
+    async def settle(self, token: object | None) -> None:
+        """The store has answered in full. If this fails, the hold of the note runs out instead."""
+        if token is None:
+            return
+        try:
+            await self.capture.settle(token)
+        except BrigadeError as error:
+            log.warning("a change could not be settled, it follows when its hold ends: %s", error)
