@@ -14,7 +14,7 @@ from brigade.testing.proxy import ProxyAction, ProxyFault
 pytestmark = pytest.mark.server
 
 MEBIBYTE = 1024 * 1024
-OBJECTS = {"a": pattern(3000, 1), "b": pattern(2 * MEBIBYTE, 2)}
+OBJECTS = {"one": pattern(3000, 1), "two": pattern(2 * MEBIBYTE, 2), "well": pattern(100, 5)}
 PARTS = [pattern(5 * MEBIBYTE, 3), pattern(1000, 4)]
 # Calls of one side in the sync below; a fault beyond the last one never fires, and the sweep ends.
 MOST_CALLS = 12
@@ -89,7 +89,7 @@ async def test_a_fault_at_any_call_breaks_no_invariant_and_the_next_run_converge
     assert target.uploads() == []
 
 
-@pytest.mark.parametrize("key", ["a", "b", "parts"])
+@pytest.mark.parametrize("key", ["one", "two", "parts"])
 @pytest.mark.parametrize("call", ["get", "put"])
 async def test_a_bit_that_flips_on_the_way_is_caught_and_made_good(brigade, source, place, proxied, call, key):
     target = place("seaweed")
@@ -109,7 +109,7 @@ async def test_a_bit_that_flips_on_the_way_is_caught_and_made_good(brigade, sour
     assert target.contents() == source.contents()
 
 
-@pytest.mark.parametrize("key", ["a", "parts"])
+@pytest.mark.parametrize("key", ["one", "two", "parts"])
 async def test_a_way_that_damages_each_time_brings_nothing(brigade, source, place, proxied, key):
     target = place("seaweed")
     flips = [ProxyFault("get", ProxyAction.FLIP_RESPONSE, number=n, key=key, after_bytes=9 * n) for n in range(1, 80)]
@@ -120,6 +120,19 @@ async def test_a_way_that_damages_each_time_brings_nothing(brigade, source, plac
     assert ran.report[key]["error"]
     assert target.keys() == []
     assert target.uploads() == []
+
+
+@pytest.mark.parametrize("key", ["one", "two"])
+async def test_an_object_that_rots_at_its_source_is_told_and_not_copied(brigade, source, place, proxied, key):
+    target = place("seaweed")
+    # The same bytes each time, and not those of the ETag.
+    rot = ProxyFault("get", ProxyAction.FLIP_RESPONSE, times=99, key=key, after_bytes=9)
+    proxy = await proxied(source, rot)
+    a, b = brigade.reach("a", source, url=proxy.url), brigade.reach("b", target)
+    ran = await brigade.sync(a, b, code=1)
+    assert (ran.json["failed"], ran.json["copied"]) == (1, len(OBJECTS))
+    assert "damaged at the source" in ran.report[key]["error"]
+    assert target.etags() == {name: etag for name, etag in source.etags().items() if name != key}
 
 
 @pytest.mark.parametrize("call", ["put", "put_part", "complete_multipart"])
@@ -147,7 +160,7 @@ async def test_a_server_that_asks_for_less_is_obeyed(brigade, source, place, pro
     began = time.monotonic()
     ran = await brigade.sync(a, b)
     assert time.monotonic() - began > 2
-    assert (ran.json["copied"], ran.json["failed"]) == (3, 0)
+    assert (ran.json["copied"], ran.json["failed"]) == (4, 0)
     proxy.assert_all_fired()
 
 
@@ -180,7 +193,7 @@ async def test_a_server_that_hangs_is_given_up_after_the_configured_time(
 async def test_a_server_that_is_not_there_is_told_in_one_line(brigade, source, tmp_path):
     a = brigade.reach("a", source, url="http://127.0.0.1:1")
     began = time.monotonic()
-    ran = await brigade("sync", a, "down")
+    ran = await brigade("sync", a, "down", "--json")
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert "127.0.0.1:1" in ran.err

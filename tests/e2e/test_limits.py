@@ -91,17 +91,16 @@ def read_all(descriptor):
 async def test_a_second_run_of_the_same_pair_is_refused_while_the_first_goes_on(brigade, pair):
     source, target = pair
     a, b = brigade.reach("a", source), brigade.reach("b", target)
-    first = await brigade.start("sync", a, b, "--bandwidth", "1MB/s", "--json")
-    while not target.keys():
-        assert first.returncode is None
+    first = await brigade.start("sync", a, b, "--bandwidth", "600kB/s", "--json")
+    await brigade.reached(first, target.keys)
     second = await brigade("sync", a, b)
     assert second.code == 3
     assert re.search(
         "brigade: error: a sync of this replication is running since .* .wait until it has ended", second.err
     )
     assert first.returncode is None
-    # To look is allowed at any time.
-    assert (await brigade("diff", a, b)).code == 1
+    # To look is allowed at any time; what there is to see depends on how far the first run is.
+    assert "differ" in (await brigade("diff", a, b)).out
     ran = await brigade.ended(first)
     assert (ran.code, ran.json["copied"]) == (0, 16)
     assert (await brigade.sync(a, b)).json["skipped"] == 16

@@ -19,8 +19,7 @@ async def test_a_stopped_run_ends_cleanly_and_the_next_one_finishes(brigade, pla
         source.put(key, body)
     a, b = brigade.reach("a", source), brigade.reach("b", target)
     process = await brigade.start("sync", a, b, "--transfers", "1", "--bandwidth", "200kB/s")
-    while not target.keys():
-        assert process.returncode is None
+    await brigade.reached(process, target.keys)
     process.send_signal(how)
     ran = await brigade.ended(process, seconds=10)
     assert ran.code == 130

@@ -63,8 +63,7 @@ async def test_two_machines_never_run_one_replication_at_once(machines, place):
         machine.reach("b", target)
     a, b = f"a:{source.name}/{source.prefix}", f"b:{target.name}/{target.prefix}"
     first = await one.start("sync", a, b, "--json", "--bandwidth", "1MB/s")
-    while not target.keys():
-        assert first.returncode is None
+    await one.reached(first, target.keys)
     second = await two("sync", a, b)
     assert second.code == 3
     assert "is running since" in second.err
@@ -83,9 +82,7 @@ async def test_a_machine_that_died_leaves_its_upload_to_the_other(machines, plac
         machine.reach("b", target, url=proxy.url)
     a, b = f"a:{source.name}/{source.prefix}", f"b:{target.name}/{target.prefix}"
     process = await one.start("sync", a, b)
-    while proxy.counts["put_part"] < 3:
-        assert process.returncode is None
-        await two("config", "check")
+    await one.reached(process, lambda: proxy.counts["put_part"] == 3 and target.uploaded_parts() == 2)
     await one.kill(process)
     proxy.faults.clear()
     proxy.forget()

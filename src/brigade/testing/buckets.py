@@ -96,6 +96,14 @@ class Bucket:
         found = self.client.list_multipart_uploads(Bucket=self.name, Prefix=self.prefix).get("Uploads", [])
         return [upload["Key"].removeprefix(self.prefix) for upload in found]
 
+    def uploaded_parts(self) -> int:
+        """How many parts the uploads under way have so far."""
+        found = self.client.list_multipart_uploads(Bucket=self.name, Prefix=self.prefix).get("Uploads", [])
+        answers = (
+            self.client.list_parts(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"]) for upload in found
+        )
+        return sum(len(answer.get("Parts", [])) for answer in answers)
+
     def remove(self) -> None:
         """Empty the bucket and delete it."""
         for upload in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):

@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from brigade.clock import SystemClock
 from brigade.testing.buckets import Bucket
 
 _REPORT = "report.jsonl"
@@ -52,6 +53,7 @@ class Command:
         self.replications: dict[str, Any] = {}
         self._stores: dict[str, Any] = {}
         self._secrets: dict[str, str] = {}
+        self._clock = SystemClock()
         self._processes: list[asyncio.subprocess.Process] = []
 
     def reach(self, name: str, bucket: Bucket, *, url: str | None = None, **settings: Any) -> str:
@@ -102,6 +104,13 @@ class Command:
         ran = Ran(process.returncode, out.decode(), (err or b"").decode(), self._report())
         assert "Traceback" not in ran.words, ran.words
         return ran
+
+    async def reached(self, process: asyncio.subprocess.Process, condition: Callable[[], object]) -> None:
+        """Wait for a moment of a process under way."""
+        async with asyncio.timeout(_SECONDS / 2):
+            while not condition():
+                assert process.returncode is None, "it ended before that moment"
+                await self._clock.sleep(0.005)
 
     async def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
         """Run to the end."""
