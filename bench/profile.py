@@ -1,7 +1,7 @@
 """Where Brigade's CPU goes in a workload: `python -m bench.profile small [--size quick] [--top 25]`.
 
 Prints, as microseconds per object (or milliseconds per GB), what each function took by itself and with all that it
-called, and what each module took by itself.
+called, and what each part of the program took, with the libraries that it calls.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Stacks = list[tuple[list[str], int]]
 
 
 class Profile(NamedTuple):
-    """CPU nanoseconds: of functions by themselves and with what they call, of modules by themselves."""
+    """CPU nanoseconds: of functions by themselves and with what they call, of the parts of the program."""
 
     own: Counter[str]
     total: Counter[str]
-    modules: Counter[str]
+    parts: Counter[str]
     used_ns: int
 
 
@@ -61,7 +61,7 @@ def _profiled(ground: Ground, contest: Contest, contender: str, top: int) -> Ite
     unit = f"µs/{contest.unit}"
     seen = f"{profile.used_ns * scale:.1f} {unit} seen in the main thread"
     yield f"{contest.title}: {cost.cpu_seconds / contest.units * 1e6:.1f} {unit} of CPU with the sampler, {seen}"
-    for title, counter in (("alone", profile.own), ("with callees", profile.total), ("by module", profile.modules)):
+    for title, counter in (("alone", profile.own), ("with callees", profile.total), ("by part", profile.parts)):
         yield f"\n{unit:>12}  {title}"
         for name, used_ns in counter.most_common(top):
             yield f"{used_ns * scale:12.1f}  {name}"
@@ -70,14 +70,27 @@ def _profiled(ground: Ground, contest: Contest, contender: str, top: int) -> Ite
 def _read(path: Path) -> Profile:
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    modules: Counter[str] = Counter()
+    parts: Counter[str] = Counter()
     stacks: Stacks = [(stack, used_ns) for stack, used_ns in json.loads(path.read_text())]
     for stack, used_ns in stacks:
         own[stack[0]] += used_ns
-        modules[stack[0].partition(":")[0]] += used_ns
+        parts[_part(stack)] += used_ns
         for name in set(stack):
             total[name] += used_ns
-    return Profile(own, total, modules, sum(own.values()))
+    return Profile(own, total, parts, sum(own.values()))
+
+
+def _part(stack: list[str]) -> str:
+    """The package of the innermost function of ours; imports and the event loop stand apart."""
+    if any(name.startswith("importlib.") for name in stack):
+        return "imports"
+    for name in stack:
+        # What the loop does before it calls back is charged to the callback that comes first after a read.
+        if name in ("asyncio.runners:Runner.run", "brigade.stores.http.connection:Connection.get_buffer"):
+            return "event loop and system calls"
+        if name.startswith("brigade."):
+            return ".".join(name.partition(":")[0].split(".")[1:3])
+    return "other"
 
 
 if __name__ == "__main__":
