@@ -118,7 +118,8 @@ async def test_an_unmounted_directory_deletes_nothing(brigade, place, small_disk
 async def test_a_listing_that_fails_on_its_third_page_deletes_nothing(brigade, pages_of_source, place, proxied):
     source, a_of = pages_of_source
     target = place("seaweed")
-    fill(target, {"extra": b"?", "zzz": b"?"})
+    # One of the two is on the first page of the source and the other is not there at all.
+    fill(target, {"0000": b"", "0000-extra": b"?"})
     # The first listing of a run only asks whether the bucket can be listed.
     fault = ProxyFault("list_page", ProxyAction.RESPOND, number=4, times=100, status=403, code="AccessDenied")
     proxy = await proxied(source, fault)

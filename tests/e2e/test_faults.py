@@ -154,12 +154,11 @@ async def test_a_target_that_lies_about_an_etag_is_not_believed(brigade, source,
 
 async def test_a_server_that_asks_for_less_is_obeyed(brigade, source, place, proxied):
     target = place("seaweed")
-    fault = ProxyFault("put", ProxyAction.RESPOND, times=2, status=503, code="SlowDown", retry_after="2")
+    fault = ProxyFault("put", ProxyAction.RESPOND, status=503, code="SlowDown", retry_after="3")
     proxy = await proxied(target, fault)
     a, b = brigade.reach("a", source), brigade.reach("b", target, url=proxy.url)
-    began = time.monotonic()
     ran = await brigade.sync(a, b)
-    assert time.monotonic() - began > 2
+    assert ran.json["duration_seconds"] > 3
     assert (ran.json["copied"], ran.json["failed"]) == (4, 0)
     proxy.assert_all_fired()
 
