@@ -33,6 +33,11 @@ async def look_at_attributes(job: Job, source: ObjectInfo, target: ObjectInfo) -
     for seen, now, store in ((source, source_now, job.source), (target, target_now, job.target)):
         if seen.etag != now.etag or seen.size_bytes != now.size_bytes:
             raise SourceChanged("the object changed since it was listed", store=store.name, key=seen.key)
+    return await compare_attributes(job, source_now, target_now)
+
+
+async def compare_attributes(job: Job, source_now: ObjectInfo, target_now: ObjectInfo) -> Look:
+    """The same for two objects that a request each has just shown with their attributes."""
     expected = await attributes_for_target(job, source_now)
     actual = await read_attributes(job, job.target, target_now)
     if not job.target.capabilities.content_headers:

@@ -57,17 +57,20 @@ class Settler:
 
     async def settle(self, task: Task) -> Outcome:
         """Do what one key needs. Errors of the stores become a failed outcome; nothing else is caught."""
-        pair, action, known = task
+        pair, action, _ = task
         try:
-            if action.needs_look:
-                resolved = await self.resolve(task)
-                return await self._act(resolved, known)
-            return await self._act(Resolved(pair, action, False, None), known)
+            return await self.carry_out(task)
         except StoreError as error:
             if isinstance(error, StorageFull):
                 self.full = str(error)
             kind = action.kind if action.kind in _DOES else ActionKind.COPY
             return Outcome(pair.key, kind, action.reason, Proof.NONE, pair.size_bytes, str(error))
+
+    async def carry_out(self, task: Task) -> Outcome:
+        """The same for a caller who wants the errors of the stores themselves."""
+        pair, action, known = task
+        resolved = await self.resolve(task) if action.needs_look else Resolved(pair, action, False, None)
+        return await self.conclude(resolved, known)
 
     async def resolve(self, task: Task) -> Resolved:
         """Look until `decide` has an end. Objects that change meanwhile are looked at again, within bounds."""
@@ -128,7 +131,8 @@ class Settler:
                 sides.append(None)
         return Pair(pair.key, sides[0], sides[1])
 
-    async def _act(self, resolved: Resolved, known: Known | None) -> Outcome:
+    async def conclude(self, resolved: Resolved, known: Known | None) -> Outcome:
+        """Carry out what needs no more looking. Raises the errors of the stores."""
         pair, action, looked, look = resolved
         if pair.source is None:
             # Deletions are planned from whole listings only: the next run sees to this key.
@@ -200,7 +204,9 @@ class Settler:
         """True where the next listing alone could not show that this key is in step."""
         job = self._job
         return (
-            job.policy.delete is DeleteMode.TRACKED
+            # A row that somebody else has written meanwhile is how two copies of one key learn of each other.
+            job.ledger.followed
+            or job.policy.delete is DeleteMode.TRACKED
             or not job.rules.content_etags
             or not job.rules.times_compare
             or copied.source.etag != copied.target.etag

@@ -89,12 +89,12 @@ async def _abort_unrecorded(store: Store, key: str, since_ns: int) -> None:
 
 
 async def abort_leftovers(job: Job) -> list[StoreError]:
-    """Abort every upload on record: at the end of a run none is under way, so nobody will finish them.
+    """Abort every upload on record that no follower is at work on: at the end of a run nobody will finish the others.
 
     Returns what could not be aborted; it stays on record for the next run.
     """
     errors: list[StoreError] = []
-    for upload in await job.ledger.uploads():
+    for upload in await job.ledger.leftovers():
         try:
             if upload.upload_id is not None:
                 await job.target.abort_multipart(upload.key, upload.upload_id)

@@ -6,6 +6,8 @@ import asyncio
 from bisect import insort
 from collections.abc import Callable
 
+from brigade.clock import SystemClock
+
 _START_NS = 1_700_000_000_000_000_000
 # Turns that other tasks get before time jumps to the next sleeper, so that whoever can work does so first.
 _TURNS = 20
@@ -56,6 +58,30 @@ class ManualClock:
                     self.seconds = max(self.seconds, until)
         finally:
             self._sleepers.remove(until)
+
+
+class HurryingClock(ManualClock):
+    """Real time, a hundred seconds in one, and what a test adds: for tests in which threads or servers have work to do."""
+
+    _HURRY = 100
+
+    def __init__(self) -> None:
+        super().__init__(auto=False)
+        self._real = SystemClock()
+        self._began_seconds = self._real.monotonic_seconds()
+
+    def now_ns(self) -> int:
+        return super().now_ns() + int(self._ran_seconds() * 1e9)
+
+    def monotonic_seconds(self) -> float:
+        return super().monotonic_seconds() + self._ran_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_seconds.append(seconds)
+        await self._real.sleep(seconds / self._HURRY)
+
+    def _ran_seconds(self) -> float:
+        return (self._real.monotonic_seconds() - self._began_seconds) * self._HURRY
 
 
 async def _turn() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from brigade.decide.backoff import Backoff
+from brigade.engine.follow import Follower, FollowLimits
 from brigade.engine.job import Job, Limits
 from brigade.engine.ledger import Ledger
 from brigade.engine.reconcile import reconcile
@@ -185,6 +186,34 @@ class Workbench:
             policy, faults=faults, limits=limits, dry_run=dry_run, source=source, target=target, ledger=ledger
         )
         return Ran(await reconcile(job), observer, telemetry)
+
+    def follower(
+        self, jobs: Mapping[int, Job], *, owner: str = "follower", limits: FollowLimits | None = None
+    ) -> Follower:
+        """A follower as a new process would start it."""
+        return Follower(
+            self.state, jobs, clock=self.clock, owner=owner, limits=limits or FollowLimits(lease_seconds=2000)
+        )
+
+    async def follow(
+        self,
+        policy: Policy | None = None,
+        *,
+        faults: Faults | None = None,
+        source: Store | None = None,
+        target: Store | None = None,
+        limits: FollowLimits | None = None,
+    ) -> Ran:
+        """Drain the backlog of the replication; the counts are those of what was settled."""
+        ledger = Ledger(self.state, self.replication_id, followed=True)
+        job, observer, telemetry = self.job(policy, faults=faults, source=source, target=target, ledger=ledger)
+        follower = self.follower({self.replication_id: job}, limits=limits)
+        await follower.run(once=True)
+        return Ran(RunResult(follower.lines[self.replication_id].counts.settled), observer, telemetry)
+
+    async def mark(self, *keys: str, live: bool = True) -> None:
+        """Mark keys of the replication."""
+        await self.state.backlog.mark(self.replication_id, keys, live=live)
 
     async def diff(self, policy: Policy | None = None) -> tuple[DiffResult, dict[str, Difference]]:
         """One diff: its result and the difference of each key."""

@@ -4,12 +4,19 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from brigade.testing.clock import HurryingClock
 from brigade.testing.workbench import Workbench
 
 
 @pytest.fixture
 async def bench(tmp_path):
     async with Workbench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+async def follow_bench(tmp_path):
+    async with Workbench(tmp_path, clock=HurryingClock()) as bench:
         yield bench
 
 
