@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from brigade.engine.attempts import Attempts
 from brigade.engine.attributes import attributes_for_target
+from brigade.engine.heap import keep_freed_memory
 from brigade.engine.job import Job
 from brigade.engine.multipart import copy_in_parts
 from brigade.engine.proving import check_same_version, damaged_at_source, exactly, hash_ranges, md5_of, unconditionally
@@ -66,6 +67,7 @@ class Copier:
         in_parts = self._in_parts(seen)
         if not in_parts and seen.size_bytes <= job.limits.buffer_bytes:
             return await self._copy_whole(seen)
+        keep_freed_memory()
         async with job.large_slot:
             if in_parts:
                 info = await job.source.head(seen.key)
