@@ -45,7 +45,9 @@ class _Connection(RequestHandler):
             log.error("a request failed: %s", message or type(exc).__name__)
             fault = Fault("InternalError")
         document = fault_document(fault, "", "")
-        response = web.Response(status=fault.status, body=document, content_type="application/xml")
+        response = web.Response(
+            status=fault.status, body=document, content_type="application/xml", headers={"Server": "brigade"}
+        )
         response.force_close()
         return response
 
