@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.options import OrderedFilters, ordered_filters, read_option
-from brigade.replications import AttributesMode, CompareMode, DeleteMode, Policy
+from brigade.cli.options import OrderedFilters, selection
+from brigade.replications import AttributesMode, CompareMode, DeleteMode
 
 if TYPE_CHECKING:
     from brigade.control.work import Work
@@ -46,19 +47,14 @@ def diff(
 ) -> None:
     """Tell how TARGET differs from SOURCE; change nothing. Exit code 1 if they differ."""
     from brigade.cli.session import load_wiring, run_async
-    from brigade.config import units
     from brigade.wiring.helpers import Options
 
-    policy = Policy(
+    policy = replace(
+        selection(context, include, exclude, (min_size, max_size), (min_age, max_age)),
         # Extra objects are a difference; nothing is deleted, because a diff does nothing.
         delete=DeleteMode.MIRROR,
         compare=CompareMode.CHECKSUM if checksum else CompareMode.AUTO,
         attributes=attributes,
-        filters=tuple(ordered_filters(context, include, exclude)),
-        min_size_bytes=read_option("--min-size", min_size, units.parse_size),
-        max_size_bytes=read_option("--max-size", max_size, units.parse_size),
-        min_age_seconds=read_option("--min-age", min_age, units.parse_duration),
-        max_age_seconds=read_option("--max-age", max_age, units.parse_duration),
         tags=tags,
         acl=acl,
     )

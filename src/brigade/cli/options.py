@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from brigade.errors import UsageError
-from brigade.replications import FilterRule
+from brigade.replications import FilterRule, Policy
 
 T = TypeVar("T")
 
@@ -84,3 +84,22 @@ def read_option(name: str, text: str | None, parse: Callable[[str], T]) -> T | N
         return parse(text)
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def selection(
+    context: typer.Context,
+    include: list[str] | None,
+    exclude: list[str] | None,
+    sizes: tuple[str | None, str | None],
+    ages: tuple[str | None, str | None],
+) -> Policy:
+    """A policy that says which objects take part, and nothing else yet. Raises `UsageError` naming the option."""
+    from brigade.config import units
+
+    return Policy(
+        filters=tuple(ordered_filters(context, include, exclude)),
+        min_size_bytes=read_option("--min-size", sizes[0], units.parse_size),
+        max_size_bytes=read_option("--max-size", sizes[1], units.parse_size),
+        min_age_seconds=read_option("--min-age", ages[0], units.parse_duration),
+        max_age_seconds=read_option("--max-age", ages[1], units.parse_duration),
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.options import OrderedFilters, ordered_filters, read_option
-from brigade.replications import DEFAULT_MAX_DELETE, AttributesMode, CompareMode, DeleteMode, Policy
+from brigade.cli.options import OrderedFilters, read_option, selection
+from brigade.replications import DEFAULT_MAX_DELETE, AttributesMode, CompareMode, DeleteMode
 
 if TYPE_CHECKING:
     from brigade.control.work import Work
@@ -73,16 +74,12 @@ def sync(
     from brigade.config import units
     from brigade.wiring.helpers import Options
 
-    policy = Policy(
+    policy = replace(
+        selection(context, include, exclude, (min_size, max_size), (min_age, max_age)),
         delete=delete,
         max_delete=read_option("--max-delete", max_delete, units.parse_max_delete) or DEFAULT_MAX_DELETE,
         compare=compare,
         attributes=attributes,
-        filters=tuple(ordered_filters(context, include, exclude)),
-        min_size_bytes=read_option("--min-size", min_size, units.parse_size),
-        max_size_bytes=read_option("--max-size", max_size, units.parse_size),
-        min_age_seconds=read_option("--min-age", min_age, units.parse_duration),
-        max_age_seconds=read_option("--max-age", max_age, units.parse_duration),
         tags=tags,
         acl=acl,
         storage_class=storage_class,

@@ -42,6 +42,9 @@ class Rules:
 
 _SKIP_SAME_ETAG = Action(ActionKind.SKIP, "same", Proof.ETAG)
 _COPY_MISSING = Action(ActionKind.COPY, "missing at the target")
+UNPROVEN = Action(ActionKind.COPY, "not proven to be the same: ETags are of different kinds")
+"""For a run a reason to copy; for a diff no difference, but nothing that can be vouched for either."""
+
 _LOOK_AT_CONTENT = Action(ActionKind.EXAMINE_CONTENT, "listings cannot tell whether the content is the same")
 _LOOK_AT_ATTRIBUTES = Action(ActionKind.EXAMINE_ATTRIBUTES, "headers, metadata or tags may have changed")
 
@@ -116,7 +119,7 @@ def _compare_content(
         return Action(ActionKind.COPY, "content differs")
     if rules.local_reads:
         return _LOOK_AT_CONTENT
-    return Action(ActionKind.COPY, "not proven to be the same: ETags are of different kinds")
+    return UNPROVEN
 
 
 def _compare_attributes(

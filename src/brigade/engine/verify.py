@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from brigade.decide.actions import Action, ActionKind
+from brigade.decide.decide import UNPROVEN
 from brigade.decide.merge import Pair
 from brigade.engine.job import Job
 from brigade.engine.plan import Planner
@@ -85,6 +86,8 @@ class _Diff:
 
 def _status(pair: Pair, action: Action) -> DifferenceStatus | None:
     """The verdict on one key, None where both sides are the same or filtered out."""
+    if action == UNPROVEN:
+        return DifferenceStatus.UNPROVABLE
     if action.kind is ActionKind.COPY:
         return DifferenceStatus.MISSING if pair.target is None else DifferenceStatus.DIFFERENT
     if action.kind is ActionKind.COPY_METADATA:

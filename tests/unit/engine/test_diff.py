@@ -10,7 +10,7 @@ from brigade.objects import Attributes
 from brigade.replications import AttributesMode, CompareMode, DeleteMode, FilterRule, Policy
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
-from brigade.testing.workbench import content, held, put
+from brigade.testing.workbench import content, held, put, put_parts
 
 MIRROR = Policy(delete=DeleteMode.MIRROR)
 
@@ -98,4 +98,12 @@ async def test_a_listing_that_breaks_makes_a_diff_incomplete(bench):
     bench.source._exists = False
     result, _ = await bench.diff(MIRROR)
     assert result.incomplete
+    assert not result.in_step
+
+
+async def test_etags_of_different_kinds_are_no_difference_but_unprovable(bench):
+    await put(bench.source, "a", content(120))
+    await put_parts(bench.target, "a", [content(120)[:100], content(120)[100:]])
+    result, differences = await bench.diff()
+    assert differences["a"].status is DifferenceStatus.UNPROVABLE
     assert not result.in_step
