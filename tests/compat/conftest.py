@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,10 +131,12 @@ class Access:
     def client(self, **options: Any) -> Any:
         """boto3 as it comes: default checksums on; only retries are off."""
         session = boto3.session.Session(self.access_key, self.secret_key, region_name=self.region)
+        verify = options.pop("verify", None)
         style = {"addressing_style": "path", **options.pop("s3", {})}
         return session.client(
             "s3",
             endpoint_url=self.url,
+            verify=verify,
             # Left to itself, boto3 still presigns by version 2 for us-east-1.
             config=Config(signature_version="s3v4", retries={"max_attempts": 0}, s3=style, **options),
         )
@@ -213,6 +215,16 @@ def pair(request: pytest.FixtureRequest, gateways: Callable[[str], Pair]) -> Pai
     if missing:
         pytest.skip(missing)
     return gateways(request.param)
+
+
+@pytest.fixture
+def open_gateway(running: Callable[[str], Server]) -> Callable[..., AbstractContextManager[int]]:
+    """Opens a gateway with settings of its own before a running store."""
+
+    def opened(name: str, **options: Any) -> AbstractContextManager[int]:
+        return running_gateway(gateway_settings(running(name).endpoint, **options))
+
+    return opened
 
 
 Visit = Callable[[Any], None]
