@@ -130,6 +130,7 @@ class Follower:
             await self._state.backlog.wait(_IDLE_SECONDS)
 
     async def _claim(self, rooms: Mapping[int, int]) -> bool:
+        """Claim and begin; True if there may be more."""
         limits = self._limits
         limit = min(limits.claims, sum(rooms.values()))
         claims = await self._state.backlog.claim(rooms, self._owner, limit, limits.lease_seconds, most=rooms)
@@ -141,7 +142,7 @@ class Follower:
             # Read after the claim and before the first look: a row written since then shows in its generation.
             known = await line.job.ledger.known([claim.key for claim in batch])
             line.feed(self._group, batch, known)
-        return bool(claims)
+        return len(claims) >= limit
 
     async def _is_drained(self) -> bool:
         if any(line.held for line in self._lines.values()):

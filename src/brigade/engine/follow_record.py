@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from brigade.clock import Clock
 from brigade.engine.follow_line import Finished, Line
@@ -26,6 +27,11 @@ _LONGEST_GONE_SECONDS = 3600.0
 _SECOND_NS = 1_000_000_000
 
 
+_BATCH = 32
+_GATHER_SECONDS = 0.02
+"""The target has the objects already; so long their rows may wait for others to share a commit with, up to `_BATCH`."""
+
+
 class Recorder:
     """Takes the ends of attempts and writes them, one batch at a time."""
 
@@ -35,6 +41,7 @@ class Recorder:
         self._note_trouble = note_trouble
         self._finished: list[Finished] = []
         self._more = asyncio.Event()
+        self._many = asyncio.Event()
         self._writing = asyncio.Lock()
         self._stopped = False
 
@@ -42,17 +49,25 @@ class Recorder:
         """An attempt has ended."""
         self._finished.append(finished)
         self._more.set()
+        if len(self._finished) >= _BATCH:
+            self._many.set()
 
     def stop(self) -> None:
         """End `run` when all that was added is written."""
         self._stopped = True
         self._more.set()
+        self._many.set()
 
     async def run(self) -> None:
         """Write until stopped."""
         while True:
             await self._more.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER_SECONDS):
+                    await self._many.wait()
             self._more.clear()
+            if not self._stopped:
+                self._many.clear()
             await shielded(self.write())
             if self._stopped and not self._finished:
                 return

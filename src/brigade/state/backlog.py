@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import Delete, Select, Update, case, delete, func, select, update
@@ -48,8 +49,9 @@ class Backlog:
         self._database = database
         self._clock = clock
         is_sqlite = database.place.is_sqlite
-        self._statements: BacklogStatements = SqliteBacklog() if is_sqlite else PostgresBacklog()
-        self._listener = None if is_sqlite else Listener(database.engine, self.wake)
+        token = token_hex(8)
+        self._statements: BacklogStatements = SqliteBacklog() if is_sqlite else PostgresBacklog(token)
+        self._listener = None if is_sqlite else Listener(database.engine, token, self.wake)
         self._marker = Marker(database, self._statements, clock, self.wake)
         self._waiting: set[asyncio.Future[None]] = set()
         self._missed = False

@@ -14,13 +14,14 @@ from brigade.state.backlog_postgres import CHANNEL
 
 
 class Listener:
-    """Calls `wake` when another process may have marked something. A lost connection is made again at the next `ensure`.
+    """Calls `wake` when another process, by its token, may have marked something. A lost connection is made again at the next `ensure`.
 
     Nothing depends on it: whoever waits also looks from time to time.
     """
 
-    def __init__(self, engine: Engine, wake: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, token: str, wake: Callable[[], None]) -> None:
         self._engine = engine
+        self._token = token.encode()
         self._wake = wake
         self._connection: Connection | None = None
         self._protocol: Any = None
@@ -71,8 +72,9 @@ class Listener:
         except Error:
             self._drop()
             return
-        while self._protocol.notifies() is not None:
-            self._wake()
+        while (word := self._protocol.notifies()) is not None:
+            if word.extra != self._token:
+                self._wake()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

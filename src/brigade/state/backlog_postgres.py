@@ -47,14 +47,17 @@ _LOOK = f"SELECT key, sequence, fence, held_until_ns FROM backlog {_WHERE} ORDER
 
 
 class PostgresBacklog:
-    """See `BacklogStatements`."""
+    """See `BacklogStatements`. `token` goes with each word on the channel, so that nobody wakes for his own."""
+
+    def __init__(self, token: str) -> None:
+        self._notify = f"NOTIFY {CHANNEL}, '{token}'"
 
     def mark(self, connection: Connection, marks: list[Mark], now_ns: int, stamp: int) -> None:
         ids, keys, lanes, readies, holds, untils = (list(column) for column in zip(*marks, strict=True))
         values = {"ids": ids, "keys": keys, "lanes": lanes, "readies": readies, "holds": holds, "untils": untils}
         connection.exec_driver_sql(_MARK, {**values, "now": now_ns, "stamp": stamp})
         # Heard only once this transaction is committed.
-        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+        connection.exec_driver_sql(self._notify)
 
     def any_due(self, connection: Connection, replication_ids: list[int], now_ns: int) -> bool:
         return bool(connection.exec_driver_sql(_ANY_DUE, {"ids": replication_ids, "now": now_ns}).scalar_one())
