@@ -1,11 +1,33 @@
 """Change feeds: each turns somebody's events into marks on the backlog. `changes.base` is the contract."""
 
-from brigade.changes.rescan import ListedRescans as ListedRescans
-from brigade.changes.sqs import SqsFeed as SqsFeed
-from brigade.changes.sqs_queue import SqsQueue as SqsQueue
-from brigade.changes.sqs_queue import SqsSettings as SqsSettings
-from brigade.changes.tree import Links as Links
-from brigade.changes.watch import WatchFeed as WatchFeed
-from brigade.changes.watch import WatchSettings as WatchSettings
-from brigade.changes.webhook import Webhook as Webhook
-from brigade.changes.webhook import WebhookSettings as WebhookSettings
+from brigade.changes.base import Intake, Routes, Subscription
+from brigade.changes.rescan import ListedRescans
+from brigade.changes.setup import Outcome, Wish
+from brigade.changes.setup import remove as remove_notifications
+from brigade.changes.setup import set_up as set_up_notifications
+from brigade.changes.setup import show as show_notifications
+from brigade.changes.sqs import SqsFeed
+from brigade.changes.sqs_queue import SqsQueue, SqsSettings
+from brigade.changes.tree import Links
+from brigade.changes.watch import WatchFeed, WatchSettings
+from brigade.changes.webhook import Webhook, WebhookSettings
+
+__all__ = [
+    "Intake",
+    "Links",
+    "ListedRescans",
+    "Outcome",
+    "Routes",
+    "SqsFeed",
+    "SqsQueue",
+    "SqsSettings",
+    "Subscription",
+    "WatchFeed",
+    "WatchSettings",
+    "Webhook",
+    "WebhookSettings",
+    "Wish",
+    "remove_notifications",
+    "set_up_notifications",
+    "show_notifications",
+]

@@ -105,9 +105,12 @@ class Webhook:
         try:
             assert runner.server is not None
             server = await self._listen(heads.guarded(runner.server))
-            async with server:
+            try:
                 self.address = server.sockets[0].getsockname()[:2]
                 await asyncio.get_running_loop().create_future()
+            finally:
+                # Not waited for: senders keep connections open, and it is the runner that closes those.
+                server.close()
         finally:
             self.address = None
             await runner.cleanup()

@@ -238,6 +238,20 @@ async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake
         await feed
 
 
+async def test_a_sender_that_keeps_its_connection_open_holds_up_no_end(intake):
+    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, ManualClock())
+    feed = asyncio.create_task(webhook.run())
+    await until(lambda: webhook.address)
+    reader, writer = await Sender(webhook).connect()
+    writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readline()
+    feed.cancel()
+    async with asyncio.timeout(3):
+        with pytest.raises(asyncio.CancelledError):
+            await feed
+    writer.close()
+
+
 async def test_a_port_that_is_taken_is_told(sender, intake):
     settings = WebhookSettings(port=sender.webhook.address[1], secrets=(SECRET,))
     with pytest.raises(ConfigError, match="cannot listen"):

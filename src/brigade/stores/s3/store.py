@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from brigade.clock import Clock
 from brigade.errors import AccessDenied, ListingBroken, NotFound, Rejected, StoreError, Unavailable, Unsupported
 from brigade.stores.s3.caller import Answer, Caller, payload_hash_of
@@ -19,12 +22,15 @@ from brigade.stores.s3.opening import (
     place_of,
     region_told,
 )
-from brigade.stores.s3.settings import S3Settings, Vendor
+from brigade.stores.s3.settings import Addressing, S3Settings, Vendor
 from brigade.stores.s3.vendors import recognise
 from brigade.wire.s3listing import parse_listing
 from brigade.wire.s3time import SECOND_NS, http_date_ns
 from brigade.wire.s3xml import build_location, parse_error
 from brigade.wire.sigv4 import Signer
+
+if TYPE_CHECKING:
+    from brigade.stores.s3.notifications import BucketNotifications
 
 MAX_MOVES = 2
 _FIRST_LOOK = "encoding-type=url&list-type=2&max-keys=1"
@@ -149,6 +155,20 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
     async def _create(self, region: str | None) -> None:
         body = build_location(region) if region is not None else None
         await self.caller.call("create_bucket", "PUT", None, body=body, payload_hash=payload_hash_of(body))
+
+    def notifications(self) -> BucketNotifications:
+        """The notification settings of the bucket, once the store is open."""
+        from brigade.stores.s3.notifications import BucketNotifications
+
+        return BucketNotifications(self)
+
+    def service_caller(self, service: str) -> Caller:
+        """Calls another service at the root of the same endpoint, over the same connections: Ceph's topics."""
+        place = place_of(replace(self.settings, addressing=Addressing.PATH), self.caller.signer.region)
+        root = place.bucket_path.rsplit("/", 1)[0] + "/"
+        place = place._replace(bucket_path=root, key_prefix=root)
+        signer = Signer(self.caller.signer.region, service, self._traits.blanks)
+        return Caller(self.name, self.caller.client, place, signer, self._source, self._clock)
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
