@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from brigade.wire.encoding import decode
+from brigade.wire.encoding import decode, decode_plus
 from brigade.wire.operations import Operation, identify
 from brigade.wire.s3faults import Fault
 from brigade.wire.verify import Incoming
@@ -38,11 +38,14 @@ class Inbound:
         return Incoming(self.method, self.path, self.query, self.by_name, self.upstream_path)
 
     def parameter(self, name: str) -> str:
-        """The value of a parameter of the query, empty if it is not there."""
+        """The value of a parameter of the query, empty if it is not there. Raises `Fault` for one that is not UTF-8."""
         for piece in self.query.split("&"):
             given, _, value = piece.partition("=")
             if given == name:
-                return decode(value.replace("+", " "))
+                try:
+                    return decode_plus(value)
+                except UnicodeError as error:
+                    raise Fault("InvalidURI") from error
         return ""
 
 

@@ -55,6 +55,13 @@ async def test_targets_that_name_no_path_are_refused(scene):
     assert not scene.store.received
 
 
+async def test_a_parameter_that_is_not_utf_8_is_refused(open_scene):
+    scene = await open_scene(anonymous=True)
+    for query in ("uploadId=%ff&partNumber=1", "prefix=%ff"):
+        reply = await scene.client.send("PUT", "/b/k", query, body=b"x", signed=False)
+        assert reply.status == (400 if "uploadId" in query else 200)
+
+
 async def test_a_client_that_dribbles_its_head_is_dropped(open_scene):
     scene = await open_scene(limits=Limits(idle_timeout_seconds=0.3))
     reader, writer = await asyncio.open_connection("127.0.0.1", scene.client.port)

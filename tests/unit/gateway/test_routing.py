@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from brigade.clock import SystemClock
 from brigade.errors import ConfigError
+from brigade.gateway.app import serve
 from brigade.gateway.routing import Routes
 from brigade.gateway.settings import Block, BucketRoute, FixedCredentials, GatewaySettings, StoreTarget, User
 from brigade.wire.s3faults import Fault
@@ -147,6 +149,48 @@ async def test_a_request_under_way_ends_at_a_store_that_has_left_the_settings(sc
         go.set()
     assert reply.result().body == b"ok"
     assert len(scene.stores["two"].received) == 1
+
+
+async def test_requests_under_way_end_when_the_gateway_does():
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await go.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    store = await asyncio.start_server(slowly, "127.0.0.1", 0)
+    place = f"http://127.0.0.1:{store.sockets[0].getsockname()[1]}"
+    settings = GatewaySettings(
+        (StoreTarget("one", place, FixedCredentials(None)),), (), store="one", port=0, anonymous=True
+    )
+
+    async def ask(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        async with serve(settings, clock=SystemClock(), drain_seconds=5) as gateway:
+            port = gateway.address[1]
+            reply = group.create_task(ask(port))
+            await asked.wait()
+            group.create_task(_later(go))
+        with pytest.raises(OSError, match=r"refused|Connect"):
+            await asyncio.open_connection("127.0.0.1", port)
+    assert reply.result().endswith(b"ok")
+    store.close()
+    await asyncio.sleep(0.05)
+
+
+async def _later(go: asyncio.Event) -> None:
+    await asyncio.sleep(0.1)
+    go.set()
 
 
 async def test_wrong_settings_keep_the_old_ones(scene):
