@@ -12,8 +12,10 @@ pytestmark = pytest.mark.server
 
 FULL = [name for name in ("seaweed", "ceph") if name in available()]
 MEBIBYTE = 1024 * 1024
-OLD, NEW = pattern(6 * MEBIBYTE, 1), pattern(6 * MEBIBYTE, 2)
-OLD_PARTS, NEW_PARTS = ([pattern(5 * MEBIBYTE, seed + number) for number in range(3)] for seed in (10, 20))
+OLD, NEW = pattern(3 * MEBIBYTE, 1), pattern(3 * MEBIBYTE, 2)
+OLD_PARTS, NEW_PARTS = (
+    [*(pattern(5 * MEBIBYTE, seed + number) for number in range(2)), pattern(1000, seed)] for seed in (10, 20)
+)
 
 
 def write_new(bucket, cut, key="object"):
@@ -82,8 +84,8 @@ async def test_an_object_that_is_deleted_while_it_is_read(brigade, place, proxie
     [
         ("overwrite", MEBIBYTE // 2),
         *((how, len(OLD)) for how in ("append", "truncate", "overwrite", "replace", "remove")),
-        ("truncate", 20 * MEBIBYTE),
-        ("overwrite", 20 * MEBIBYTE),
+        ("truncate", 10 * MEBIBYTE),
+        ("overwrite", 10 * MEBIBYTE),
     ],
 )
 async def test_a_file_that_changes_while_it_is_read(brigade, place, proxied, tmp_path, how, size):

@@ -59,16 +59,12 @@ def assert_nothing_is_wrong(ran, source, target):
 
 
 def sweep():
-    """Every kind at every call in a soak; otherwise each call and each kind once for each side."""
+    """Every kind at every call in a soak; otherwise each kind and each call number once, on one side or the other."""
     if os.environ.get("BRIGADE_SOAK"):
         return [(side, n, kind) for side in ("source", "target") for n in range(1, MOST_CALLS + 1) for kind in KINDS]
     kinds = list(KINDS)
     # Five and twelve have no common divisor, so all kinds are met.
-    chosen = {side: [kinds[(5 * n + shift) % len(kinds)] for n in range(MOST_CALLS)] for side, shift in SHIFTS.items()}
-    return [(side, n, kind) for side, row in chosen.items() for n, kind in enumerate(row, start=1)]
-
-
-SHIFTS = {"source": 0, "target": 7}
+    return [(("source", "target")[n % 2], n + 1, kinds[5 * n % len(kinds)]) for n in range(MOST_CALLS)]
 
 
 @pytest.mark.parametrize(("side", "number", "kind"), sweep())
@@ -109,7 +105,7 @@ async def test_a_bit_that_flips_on_the_way_is_caught_and_made_good(brigade, sour
     assert target.contents() == source.contents()
 
 
-@pytest.mark.parametrize("key", ["one", "two", "parts"])
+@pytest.mark.parametrize("key", ["one", "parts"])
 async def test_a_way_that_damages_each_time_brings_nothing(brigade, source, place, proxied, key):
     target = place("seaweed")
     flips = [ProxyFault("get", ProxyAction.FLIP_RESPONSE, number=n, key=key, after_bytes=9 * n) for n in range(1, 80)]
@@ -135,7 +131,7 @@ async def test_an_object_that_rots_at_its_source_is_told_and_not_copied(brigade,
     assert target.etags() == {name: etag for name, etag in source.etags().items() if name != key}
 
 
-@pytest.mark.parametrize("call", ["put", "put_part", "complete_multipart"])
+@pytest.mark.parametrize("call", ["put", "complete_multipart"])
 async def test_a_target_that_lies_about_an_etag_is_not_believed(brigade, source, place, proxied, call):
     target = place("seaweed")
     proxy = await proxied(target, ProxyFault(call, ProxyAction.WRONG_ETAG, times=99))

@@ -101,8 +101,6 @@ async def test_in_the_middle_of_an_upload_of_twenty_parts(brigade, large_objects
     process = await brigade.start("sync", a, b)
     await brigade.reached(process, lambda: target.uploaded_parts() >= 9)
     await brigade.kill(process)
-    # What the proxy had taken in may still be on its way.
-    await asyncio.sleep(0.3)
     assert target.keys() == []
     assert target.uploads() == ["large"]
     at_target.faults.clear()
@@ -112,9 +110,9 @@ async def test_in_the_middle_of_an_upload_of_twenty_parts(brigade, large_objects
     ran = await brigade.sync(a, b)
     assert ran.json["copied"] == 1
     assert at_target.counts["create_multipart"] == 0
-    # Parts whose answer was lost may be there all the same; none that is there is read or sent again.
-    assert at_target.counts["put_part"] == 20 - there
-    assert at_source.counts["get"] == 20 - there
+    # More may have arrived since it was counted; what is there is neither read nor sent again.
+    assert at_target.counts["put_part"] <= 20 - there
+    assert at_source.counts["get"] == at_target.counts["put_part"]
     assert target.etags() == source.etags()
     assert target.head("large")["Metadata"] == {"v": "1"}
     assert target.uploads() == []
