@@ -15,7 +15,6 @@ import base64
 import binascii
 import hmac
 import ssl as tls
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ from brigade.errors import BrigadeError, ConfigError, Refused
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from aiohttp.typedefs import Handler
 
 MEBIBYTE = 1024 * 1024
 SHORTEST_SECRET = 8
@@ -91,35 +89,29 @@ class Webhook:
         from aiohttp import web
 
         settings = self._settings
-        application = self.application()
-        heads = _HeadGuard(settings.idle_timeout_seconds, application)
         runner = web.AppRunner(
-            application,
+            self.application(),
             access_log=None,  # The query may hold the secret.
-            keepalive_timeout=settings.idle_timeout_seconds,
+            keepalive_timeout=settings.idle_timeout_seconds,  # Also ends a head that does not come to its end.
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
             shutdown_timeout=_DRAIN_SECONDS,
         )
         await runner.setup()
         try:
-            assert runner.server is not None
-            server = await self._listen(heads.guarded(runner.server))
-            try:
-                self.address = server.sockets[0].getsockname()[:2]
-                await asyncio.get_running_loop().create_future()
-            finally:
-                # Not waited for: senders keep connections open, and it is the runner that closes those.
-                server.close()
+            await self._listen(runner)
+            self.address = runner.addresses[0][:2]
+            await asyncio.get_running_loop().create_future()
         finally:
             self.address = None
             await runner.cleanup()
 
-    async def _listen(self, protocols: Callable[[], asyncio.BaseProtocol]) -> asyncio.Server:
+    async def _listen(self, runner: web.AppRunner) -> None:
+        from aiohttp import web
+
         settings = self._settings
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(protocols, settings.host, settings.port, ssl=settings.ssl)
+            await web.TCPSite(runner, settings.host, settings.port, ssl_context=settings.ssl).start()
         except OSError as error:
             raise ConfigError(
                 f"the webhook cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
@@ -203,39 +195,6 @@ class Webhook:
         response = _answer(status, text)
         response.force_close()
         return response
-
-
-class _HeadGuard:
-    """Cuts connections whose first head does not come in time: aiohttp watches the later ones only."""
-
-    def __init__(self, timeout_seconds: float, application: web.Application) -> None:
-        from aiohttp import web
-
-        self._timeout_seconds = timeout_seconds
-        self._silent: set[web.RequestHandler] = set()
-
-        @web.middleware
-        async def heard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._silent.discard(request.protocol)
-            return await handler(request)
-
-        application.middlewares.append(heard)
-
-    def guarded(self, server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
-        """The protocols of a server, each with its deadline."""
-
-        def make() -> asyncio.BaseProtocol:
-            protocol = server()
-            self._silent.add(protocol)
-            asyncio.get_running_loop().call_later(self._timeout_seconds, self._cut, protocol)
-            return protocol
-
-        return make
-
-    def _cut(self, protocol: web.RequestHandler) -> None:
-        if protocol in self._silent:
-            self._silent.discard(protocol)
-            protocol.force_close()
 
 
 def _offers(request: web.Request) -> list[str]:

@@ -89,3 +89,9 @@ async def test_the_counts_add_up(pairs, failed):
     await intake.take([Change(*pair) for pair in pairs], failed=failed)
     counts = intake.counts
     assert counts.received == counts.marked + counts.ignored + counts.failed
+
+
+async def test_the_marks_are_relative_to_the_source_prefix(intake: Intake, marks):
+    intake.routes.replace([Subscription(1, "photos", "2024/")])
+    await intake.take([Change("photos", "2024/a")])
+    assert marks.marked() == ["a"]

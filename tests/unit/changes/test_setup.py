@@ -71,6 +71,13 @@ async def test_setting_up_anew_replaces_only_ours():
     assert side.writes == [[], ["brigade-photos"], []]
 
 
+async def test_another_prefix_is_another_entry():
+    side = FakeSide("aws")
+    await set_up(side, Wish("photos", "a/", arn=QUEUE))
+    await set_up(side, Wish("photos", "b/", arn=QUEUE))
+    assert [entry.prefix for entry in side.entries] == ["b/"]
+
+
 async def test_a_dry_run_writes_nothing():
     side = FakeSide("ceph", THEIRS)
     outcome = await set_up(side, Wish("photos", url=URL, secret="correct horse"), dry_run=True)

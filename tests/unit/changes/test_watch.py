@@ -224,6 +224,17 @@ async def test_what_vanished_with_the_root_was_not_deleted(feed, root, told, mar
     assert not marks.marked()
 
 
+async def test_a_file_that_rests_while_the_root_vanishes_was_not_deleted(feed, root, told, marks, intake):
+    (root / "a").write_text("x")
+    await until(lambda: marks.rescanned)
+    told.tell((ADDED, "a"))
+    await until(lambda: len(feed._settling))
+    feed._checked_seconds = float("inf")
+    root.rename(root.with_name("unmounted"))
+    await until(lambda: intake.counts.last_error)
+    assert not marks.marked()
+
+
 async def test_an_empty_directory_in_the_place_of_the_root_is_noticed_without_an_event(feed, root, marks, intake):
     root.rename(root.with_name("unmounted"))
     root.mkdir()
