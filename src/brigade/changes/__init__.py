@@ -1,6 +1,6 @@
 """Change feeds: each turns somebody's events into marks on the backlog. `changes.base` is the contract."""
 
-from brigade.changes.base import Intake, Routes, Subscription
+from brigade.changes.base import FeedCounts, Intake, Marks, Newcomers, Rescans, Routes, Subscription
 from brigade.changes.rescan import ListedRescans
 from brigade.changes.setup import Outcome, Wish
 from brigade.changes.setup import remove as remove_notifications
@@ -13,10 +13,14 @@ from brigade.changes.watch import WatchFeed, WatchSettings
 from brigade.changes.webhook import Webhook, WebhookSettings
 
 __all__ = [
+    "FeedCounts",
     "Intake",
     "Links",
     "ListedRescans",
+    "Marks",
+    "Newcomers",
     "Outcome",
+    "Rescans",
     "Routes",
     "SqsFeed",
     "SqsQueue",

@@ -27,8 +27,6 @@ from brigade.clock import Clock
 from brigade.decide.backoff import Backoff, delay_seconds
 from brigade.errors import BrigadeError
 
-ALL_BUCKETS = "*"
-
 MARK_BATCH = 1000
 """So many keys go into one call at most: a flood becomes several commits, each of bounded size."""
 
@@ -61,14 +59,21 @@ class Change(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """A replication that wants to hear of the keys under a prefix of a bucket; `ALL_BUCKETS` stands for every bucket.
-
-    The prefix is empty or ends with `/`.
-    """
+    """A replication that wants to hear of the keys under a prefix of a bucket. The prefix is empty or ends with `/`."""
 
     replication_id: int
     bucket: str
     prefix: str = ""
+
+
+class Newcomers(Protocol):
+    """What wildcards make of buckets that came later: each bucket of a wildcard is a replication of its own."""
+
+    async def subscriptions(self, bucket: str) -> Sequence[Subscription]:
+        """For a bucket that no subscription names: those it gets now, none for a foreign one.
+
+        Asked with every event of a foreign bucket, so the answer must be at hand. Raises as `Marks.mark` does.
+        """
 
 
 class Place(NamedTuple):
@@ -110,38 +115,45 @@ class Routes:
             by_bucket.setdefault(subscription.bucket, []).append(subscription)
         self._by_bucket = by_bucket
 
+    def add(self, subscriptions: Iterable[Subscription]) -> None:
+        """Take up some more."""
+        self.replace([*(one for named in self._by_bucket.values() for one in named), *subscriptions])
+
+    def knows(self, bucket: str) -> bool:
+        """Whether any subscription names this bucket."""
+        return bucket in self._by_bucket
+
     def places(self, change: Change) -> list[Place]:
         """The replications that a key belongs to, and what each calls it. Empty for a foreign bucket or prefix."""
         key = change.key
         return [
             Place(one.replication_id, key[len(one.prefix) :])
-            for one in self._of(change.bucket)
+            for one in self._by_bucket.get(change.bucket, ())
             if len(key) > len(one.prefix) and key.startswith(one.prefix)
         ]
 
     def under(self, bucket: str, prefix: str) -> list[Place]:
         """The replications that have keys under a prefix, and what each calls the part it shares."""
         places = []
-        for one in self._of(bucket):
+        for one in self._by_bucket.get(bucket, ()):
             if prefix.startswith(one.prefix):
                 places.append(Place(one.replication_id, prefix[len(one.prefix) :]))
             elif one.prefix.startswith(prefix):
                 places.append(Place(one.replication_id, ""))
         return places
 
-    def _of(self, bucket: str) -> list[Subscription]:
-        named = self._by_bucket.get(bucket, [])
-        return named + self._by_bucket[ALL_BUCKETS] if ALL_BUCKETS in self._by_bucket else named
-
 
 class Intake:
     """The way from changes to durable marks, with its counts. Every feed has one."""
 
-    def __init__(self, routes: Routes, marks: Marks, rescans: Rescans | None = None) -> None:
+    def __init__(
+        self, routes: Routes, marks: Marks, rescans: Rescans | None = None, newcomers: Newcomers | None = None
+    ) -> None:
         self.routes = routes
         self.counts = FeedCounts()
         self._marks = marks
         self._rescans = rescans
+        self._newcomers = newcomers
 
     async def take(self, changes: Sequence[Change], *, ignored: int = 0, failed: int = 0) -> None:
         """Mark the changes; durable when it returns. `ignored` and `failed` were told apart by the reader before.
@@ -152,22 +164,31 @@ class Intake:
         counts.received += len(changes) + ignored + failed
         counts.ignored += ignored
         counts.failed += failed
-        keys: dict[int, dict[str, None]] = {}
         foreign = 0
-        for change in changes:
-            places = self.routes.places(change)
-            foreign += not places
-            for replication_id, relative in places:
-                keys.setdefault(replication_id, {})[relative] = None
-        counts.ignored += foreign
         try:
+            await self._welcome({change.bucket for change in changes})
+            keys: dict[int, dict[str, None]] = {}
+            for change in changes:
+                places = self.routes.places(change)
+                foreign += not places
+                for replication_id, relative in places:
+                    keys.setdefault(replication_id, {})[relative] = None
             for replication_id, relatives in keys.items():
                 await self._mark(replication_id, list(relatives))
         except BaseException as error:
+            counts.ignored += foreign
             counts.failed += len(changes) - foreign
             counts.last_error = str(error)
             raise
+        counts.ignored += foreign
         counts.marked += len(changes) - foreign
+
+    async def _welcome(self, buckets: Iterable[str]) -> None:
+        """Subscribe buckets that came into a wildcard since the routes were made."""
+        if self._newcomers is not None:
+            for bucket in buckets:
+                if not self.routes.knows(bucket) and (found := await self._newcomers.subscriptions(bucket)):
+                    self.routes.add(found)
 
     async def _mark(self, replication_id: int, keys: list[str]) -> None:
         for first in range(0, len(keys), MARK_BATCH):

@@ -22,10 +22,34 @@ def test_a_prefix_ends_at_its_slash():
     assert routes.places(Change("photos", "foo//")) == [Place(1, "/")]
 
 
-def test_a_wildcard_hears_of_every_bucket_also_of_those_made_later():
-    routes = Routes([Subscription(1, "*"), Subscription(2, "photos")])
-    assert routes.places(Change("photos", "a")) == [Place(2, "a"), Place(1, "a")]
-    assert routes.places(Change("new", "a")) == [Place(1, "a")]
+async def test_a_bucket_that_came_into_a_wildcard_later_is_subscribed_when_it_is_first_heard_of(marks):
+    class Newcomers:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def subscriptions(self, bucket: str) -> list[Subscription]:
+            self.asked.append(bucket)
+            return [Subscription(7, bucket)] if bucket.startswith("team-") else []
+
+    newcomers = Newcomers()
+    intake = Intake(Routes([Subscription(1, "photos")]), marks, newcomers=newcomers)
+    await intake.take([Change("photos", "a"), Change("team-x", "b"), Change("team-x", "c"), Change("foreign", "d")])
+    await intake.take([Change("team-x", "e")])
+    assert marks.marked(1) == ["a"]
+    assert marks.marked(7) == ["b", "c", "e"]
+    assert sorted(newcomers.asked) == ["foreign", "team-x"]
+    assert (intake.counts.marked, intake.counts.ignored) == (4, 1)
+
+
+async def test_a_bucket_that_cannot_be_looked_up_now_is_asked_for_again(intake: Intake, marks):
+    class Broken:
+        async def subscriptions(self, bucket: str) -> list[Subscription]:
+            raise StateError("the database is gone")
+
+    intake._newcomers = Broken()
+    with pytest.raises(StateError):
+        await intake.take([Change("new", "a")])
+    assert intake.counts.failed == 1
 
 
 @pytest.mark.parametrize(
