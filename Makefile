@@ -48,7 +48,7 @@ bench: venv
 	$(BIN)/python -m bench
 
 soak: venv
-	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation
+	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py
 
 fmt: venv
 	$(BIN)/ruff format $(CHECKED)

@@ -131,7 +131,8 @@ def _compare_attributes(
             return same
         return Action(ActionKind.COPY_METADATA, f"differs in {', '.join(evidence.attributes_differ)}", same.proof)
     policy = rules.policy
-    if policy.attributes is AttributesMode.EACH:
+    # No listing shows a change of an access control list, so whoever wants them compared wants them asked for.
+    if policy.attributes is AttributesMode.EACH or policy.acl:
         return _LOOK_AT_ATTRIBUTES
     if _is_remembered(source, target, known):
         assert known is not None

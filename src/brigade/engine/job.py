@@ -43,7 +43,7 @@ class Trust:
 
     `source_multipart_etags` is apart, since some servers keep S3's rule for single uploads only. A store may answer
     ETags that look like MD5s and are none (SSE-KMS, SSE-C): found out once, remembered here. The `proven` ones say
-    that ETags of the source did come out right: from then on bytes that do not match are damage, not another rule.
+    that ETags of the source did come out right, or are known to: then bytes that do not match are damage, not another rule.
     """
 
     source_etags: bool
@@ -82,7 +82,9 @@ class Job:
         clocks_apart_ns = self.target.clock_offset_ns - self.source.clock_offset_ns
         self.rules = make_rules(self.policy, source, target, clocks_apart_ns)
         self.carries = carried_between(source, target)
-        self.trust = Trust(source.content_etags, source.content_etags, target.content_etags)
+        self.trust = Trust(
+            source.content_etags, source.content_etags, target.content_etags, source.strict_etags, source.strict_etags
+        )
         self._streams = asyncio.Semaphore(self.limits.streams)
         self._large = asyncio.Semaphore(self.limits.large_objects)
 

@@ -146,6 +146,16 @@ async def test_an_object_that_has_rotted_at_the_source_is_not_passed_off_as_anot
     assert "rotten" not in await held(bench.target)
 
 
+@pytest.mark.parametrize("size", [10, 90])
+async def test_a_lone_rotten_object_is_told_where_the_store_is_known_to_keep_the_rule(build, size):
+    bench = await build(source=replace(FULL, strict_etags=True), target=FULL)
+    await put(bench.source, "rotten", content(size))
+    bench.source._objects["rotten"].etag = "0" * 32
+    ran = await bench.sync()
+    assert "damaged at the source" in ran.outcomes["rotten"].error
+    assert not await held(bench.target)
+
+
 async def test_rotted_parts_are_not_passed_off_either(bench):
     for key in ("a", "b"):
         await put_parts(bench.source, key, [content(70, key), content(70, key), content(3, key)])

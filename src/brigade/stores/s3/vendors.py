@@ -36,6 +36,7 @@ class Traits:
 
 
 _AWS = Capabilities(
+    strict_etags=True,
     part_reads=True,
     conditional_writes=True,
     tags=True,
@@ -51,6 +52,7 @@ TRAITS: dict[Vendor, Traits] = {
     Vendor.AWS: Traits(_AWS, encoded_metadata=True, tells_tag_count=True, checksums=True),
     Vendor.CEPH: Traits(
         Capabilities(
+            strict_etags=True,
             conditional_writes=True,
             copy_keeps_etag=True,
             tags=True,
@@ -69,6 +71,7 @@ TRAITS: dict[Vendor, Traits] = {
     ),
     Vendor.SEAWEEDFS: Traits(
         Capabilities(
+            strict_etags=True,
             listing_order=ListingOrder.COMPONENTS,
             start_after=False,
             part_reads=True,
