@@ -9,5 +9,5 @@ from bench.run import main
 
 if __name__ == "__main__":
     # As Ctrl-C does: what runs is ended and what was made is removed on the way out.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
-sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
