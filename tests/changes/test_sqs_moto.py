@@ -143,7 +143,9 @@ async def test_more_messages_than_fit_into_a_batch(client, scene, feed, marks):
         )
     intake = feed(bucket, url)
     await until(lambda: len(set(marks.marked())) == 200 and size(client, url) == 0)
-    assert intake.counts.marked == 200
+    # moto may hand out one message to both pollers, as SQS may too.
+    assert intake.counts.marked >= 200
+    assert intake.counts.failed == 0
 
 
 async def test_a_queue_that_is_not_there_is_told(running):

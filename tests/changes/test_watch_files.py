@@ -177,7 +177,7 @@ async def test_a_directory_deleted_and_made_again_over_and_over(root, start, mar
 
 
 async def test_a_file_that_is_written_for_long_is_marked_after_its_end(root, start, marks):
-    await start()
+    await start(settle_seconds=1.5)
     stop = threading.Event()
 
     def writing() -> None:
@@ -191,7 +191,6 @@ async def test_a_file_that_is_written_for_long_is_marked_after_its_end(root, sta
     await asyncio.sleep(0.2)
     write(root / "short")
     await until(lambda: "short" in marks.marked())
-    await asyncio.sleep(0.5)
     assert marks.marked() == ["short"]
     stop.set()
     await writer

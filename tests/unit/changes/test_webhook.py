@@ -217,7 +217,7 @@ async def test_no_more_bodies_than_allowed_are_held(open_webhook, marks):
     sender = await open_webhook(max_requests=1)
     marks.gate = asyncio.Event()
     first = asyncio.create_task(sender.post(EVENT))
-    await asyncio.sleep(0.2)
+    await until(lambda: sender.webhook._under_way)
     assert await sender.post(EVENT) == 503
     marks.gate.set()
     assert await first == 200
@@ -229,7 +229,7 @@ async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake
     await until(lambda: webhook.address)
     marks.gate = asyncio.Event()
     answer = asyncio.create_task(Sender(webhook).post(EVENT))
-    await asyncio.sleep(0.2)
+    await until(lambda: webhook._under_way)
     feed.cancel()
     await asyncio.sleep(0.1)
     marks.gate.set()

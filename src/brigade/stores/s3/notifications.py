@@ -42,8 +42,8 @@ class BucketNotifications:
         """Make these the entries; `removed` are the ids of those that were there and are not wanted."""
         if self._merges:
             await self._delete(removed)
-            if not entries:
-                return
+            if {entry.id for entry in entries} <= {entry.id for entry in await self.read()}:
+                return  # Nothing is new. To put the entries of others again could fail by a topic that is gone.
         body = build_notifications(entries)
         headers = [("content-md5", base64_of(md5(body, usedforsecurity=False).hexdigest()))]
         await self._store.caller.call(
