@@ -172,7 +172,7 @@ async def test_leave_to_send_is_given_after_the_signature_was_checked(scene):
     writer.write(b"hello")
     assert b" 200 " in await reader.read()
     writer.close()
-    refused = head.replace(b"Signature=", b"Signature=0")
+    refused = head.replace(b"Signature=", b"Signature=0").replace(b"connection: close\r\n", b"")
     got = await scene.client.raw(refused)
     assert got.startswith(b"HTTP/1.1 403")
     assert b"Connection: close" in got
@@ -240,6 +240,25 @@ async def test_an_upload_whose_checksum_is_wrong_leaves_no_trace(open_scene, siz
     reply = await scene.client.send("PUT", "/b/k", headers=given, body=body, content_hash=kind)
     assert (reply.status, reply.code) == (400, "BadDigest")
     await asyncio.sleep(0.05)
+    assert not scene.store.received
+
+
+@pytest.mark.parametrize("trailers", [True, False])
+async def test_the_end_of_a_body_waits_for_a_trailer_that_comes_late(open_scene, trailers):
+    scene = await open_scene(trailers=trailers, limits=Limits(buffer_bytes=1000))
+    data = os.urandom(200_000)
+    given, body, kind = chunked(scene.client, data, crc32(b"other"))
+    headers = scene.client.sign("PUT", "/b/k", "", given, kind)
+    headers += [("content-length", str(len(body))), ("connection", "close")]
+    end = body.rindex(b"\r\n0\r\nx-amz")
+    reader, writer = await asyncio.open_connection("127.0.0.1", scene.client.port)
+    writer.write(scene.client.request_bytes("PUT", "/b/k", headers, body[:end]))
+    await asyncio.sleep(0.2)
+    assert not scene.store.received
+    writer.write(body[end:])
+    assert b"<Code>BadDigest</Code>" in await reader.read()
+    writer.close()
+    await scene.store.cut_short.wait()
     assert not scene.store.received
 
 
