@@ -34,7 +34,7 @@ ROOT_CHECK_SECONDS = 5.0
 RESCAN_SPACING_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 
-_ADDED = 1
+_ADDED, _DELETED = 1, 3
 _TICK_SECONDS = 0.2
 _DEBOUNCE_SECONDS = 0.2
 _STEP_SECONDS = 0.05
@@ -134,22 +134,25 @@ class WatchFeed:
             await self._require_root()
         if len(batch) >= self._flood:
             self._doubts[""] = None  # The kernel's queue may have overflown, which nobody tells us.
-        added: dict[str, bool] = {}
+        heard: dict[str, set[int]] = {}
         for change, path in batch:
             key = self._tree.key_of(path)
             if key is not None:
-                added[key] = added.get(key, False) or change == _ADDED
-        if added:
-            looks = await asyncio.to_thread(self._tree.look, added)
+                heard.setdefault(key, set()).add(int(change))
+        if heard:
+            looks = await asyncio.to_thread(self._tree.look, heard)
             ignored = sum([look.kind is Kind.OTHER for look in looks.values()])
             await self.intake.take([], ignored=ignored)
             for key, look in sorted(looks.items()):
-                await self._sort(key, look, is_added=added[key])
+                await self._sort(key, look, heard[key])
 
-    async def _sort(self, key: str, look: Look, *, is_added: bool) -> None:
-        """One path, as it is now."""
+    async def _sort(self, key: str, look: Look, heard: Collection[int]) -> None:
+        """One path: what it is now, and what was heard of it."""
         if look.kind is Kind.DIRECTORY:
-            await self._sort_directory(key, is_added=is_added)
+            if _DELETED in heard:
+                self._settling.forget(key)
+                self._ready[key] = None  # What is gone may have been a file of this name.
+            await self._sort_directory(key, heard)
             return
         if key in self._tree.directories:
             self._lose_directory(key)
@@ -159,27 +162,27 @@ class WatchFeed:
             self._settling.forget(key)
             self._ready[key] = None
 
-    async def _sort_directory(self, key: str, *, is_added: bool) -> None:
-        is_known = key in self._tree.directories
-        if is_known and (not is_added or any(f"{key}/".startswith(f"{fresh}/") for fresh in self._fresh)):
-            return
-        if is_known:
-            self._lose_directory(key)  # Removed and made again: what was in it may be gone.
-        await self._walk(key, {})
+    async def _sort_directory(self, key: str, heard: Collection[int]) -> None:
+        if key in self._tree.directories:
+            if _DELETED in heard:
+                self._lose_directory(key)  # Removed and made again: what was in it may be gone.
+            elif _ADDED not in heard or any(f"{key}/".startswith(f"{fresh}/") for fresh in self._fresh):
+                return  # Nothing new, or part of a new subtree that will be walked once more.
+        await self._walk(key)
 
     def _lose_directory(self, key: str) -> None:
         self._tree.forget(key)
         self._doubts[f"{key}/"] = None
 
-    async def _walk(self, directory: str, known: dict[str, Stat]) -> None:
-        """Take in a new directory; `known` is what an earlier walk found."""
+    async def _walk(self, directory: str, known: dict[str, Stat] | None = None) -> None:
+        """Take in a new directory; `known` is what its first walk found, if this is the second."""
         found = await asyncio.to_thread(self._tree.walk, directory)
         if not found.is_whole:
             self._doubts[f"{directory}/"] = None
         for key, stat in found.files.items():
-            if known.get(key) != stat:
+            if known is None or known.get(key) != stat:
                 self._see(key, stat)
-        if not known and directory not in self._fresh:
+        if known is None:
             due_seconds = self._clock.monotonic_seconds() + self._settings.settle_seconds + 1.0
             self._fresh[directory] = (due_seconds, found.files)
 
@@ -191,9 +194,9 @@ class WatchFeed:
         now_seconds = self._clock.monotonic_seconds()
         for directory, (due_seconds, known) in list(self._fresh.items()):
             if due_seconds <= now_seconds:
+                del self._fresh[directory]
                 if directory in self._tree.directories:
                     await self._walk(directory, known)
-                del self._fresh[directory]
         due = self._settling.due(now_seconds)
         if due:
             looks = await asyncio.to_thread(self._tree.look, due)
@@ -201,7 +204,7 @@ class WatchFeed:
                 if look.kind is Kind.FILE and look.stat == due[key]:
                     self._ready[key] = None
                 else:
-                    await self._sort(key, look, is_added=False)
+                    await self._sort(key, look, {_DELETED} if look.kind is Kind.DIRECTORY else ())
 
     async def _flush(self) -> None:
         """Make durable what is ready. While the state cannot be written, it waits here."""

@@ -174,6 +174,14 @@ async def test_a_directory_that_was_removed_and_made_again_is_rescanned_and_walk
     await until(lambda: (1, "d/") in marks.rescanned and "d/new" in marks.marked())
 
 
+async def test_a_new_directory_that_is_replaced_while_it_is_fresh_is_rescanned(feed, root, told, marks):
+    (root / "d").mkdir()
+    told.tell((ADDED, "d"))
+    await until(lambda: "d" in feed._fresh)
+    told.tell((DELETED, "d"), (ADDED, "d"))
+    await until(lambda: (1, "d/") in marks.rescanned)
+
+
 async def test_a_directory_that_becomes_a_file_is_both(feed, root, told, marks):
     (root / "d").mkdir()
     told.tell((ADDED, "d"))
@@ -182,6 +190,13 @@ async def test_a_directory_that_becomes_a_file_is_both(feed, root, told, marks):
     (root / "d").write_text("x")
     told.tell((DELETED, "d"), (ADDED, "d"))
     await until(lambda: (1, "d/") in marks.rescanned and marks.marked() == ["d"])
+
+
+async def test_a_file_that_becomes_a_directory_is_both(feed, root, told, marks):
+    (root / "a").mkdir()
+    (root / "a" / "b").write_text("x")
+    told.tell((DELETED, "a"), (ADDED, "a"), (ADDED, "a/b"))
+    await until(lambda: set(marks.marked()) == {"a", "a/b"})
 
 
 async def test_our_own_files_and_skipped_links_are_no_changes(feed, root, told, marks, intake):
