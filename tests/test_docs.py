@@ -12,6 +12,7 @@ import typer
 
 from brigade import errors
 from brigade.cli.main import INTERRUPTED, VERBS
+from brigade.config.gateway import GatewaySection, KeySection, RouteSection, UserSection
 from brigade.config.model import Config
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
@@ -22,6 +23,8 @@ from brigade.objects import Proof
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
+
+SECTIONS = [Config, ReplicationSection, *STORE_SECTIONS.values(), GatewaySection, UserSection, RouteSection, KeySection]
 
 # Steps on the way to a decision, never the outcome of an object.
 INNER_ACTIONS = {ActionKind.EXAMINE_CONTENT, ActionKind.EXAMINE_ATTRIBUTES}
@@ -96,6 +99,7 @@ def test_the_statuses_of_a_diff_are_described():
     [
         ("Top level", Config),
         ("Replications", ReplicationSection),
+        *(("Gateway", model) for model in (GatewaySection, UserSection, RouteSection, KeySection)),
         *((f"Stores of type `{name}`", model) for name, model in STORE_SECTIONS.items()),
     ],
 )
@@ -106,8 +110,7 @@ def test_each_key_of_the_configuration_is_described(title: str, model: type):
 
 
 def test_each_key_that_is_described_exists():
-    models = [Config, ReplicationSection, *STORE_SECTIONS.values()]
-    known = {key for model in models for key in model.model_fields}
+    known = {key for model in SECTIONS for key in model.model_fields}
     for title, text in sections(page("config.md")).items():
         first_cells = re.findall(r"^\| (`[^|]+) \|", text, flags=re.MULTILINE)
         assert words(" ".join(first_cells)) <= known, title
@@ -116,7 +119,7 @@ def test_each_key_that_is_described_exists():
 def test_each_key_has_words_for_the_schema():
     silent = [
         f"{model.__name__}.{name}"
-        for model in [Config, ReplicationSection, *STORE_SECTIONS.values()]
+        for model in SECTIONS
         for name, field in model.model_fields.items()
         if not field.description and name != "type"
     ]

@@ -1,4 +1,4 @@
-"""`brigade run --once`."""
+"""`brigade run`, which goes on until it is stopped, and `brigade run --once`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions
 
 @app.command()
 def run(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Replications; all if none.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Roles: worker, gateway, agent. With --once replications. All if none is named."
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Run each replication once and end.")] = False,
     parallel: Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="Replications side by side.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plans, change nothing.")] = False,
@@ -35,11 +40,15 @@ def run(
     config: options.Config = None,
     state: options.State = None,
 ) -> None:
-    """Run the replications of the configuration. One that fails never stops another; the worst decides the exit code."""
+    """Follow what is live, serve the gateway, compare by schedule, until stopped. With --once run each once and end."""
     from brigade.cli.session import load_wiring, run_async
 
     if not once:
-        raise UsageError("only `brigade run --once` is in this version", hint="run it from cron or a systemd timer")
+        if dry_run or as_json or parallel != 1:
+            raise UsageError("--dry-run, --json and --parallel go with --once")
+        from brigade.cli.live import go_on
+
+        raise typer.Exit(go_on(load_wiring(config, state, needs_config=True), names or []))
     wiring = load_wiring(config, state, needs_config=True)
     runner = _Runner(wiring, as_json=as_json, dry_run=dry_run)
     raise typer.Exit(run_async(lambda: runner.run(names or [], parallel)))

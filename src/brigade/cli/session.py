@@ -34,7 +34,6 @@ def load_wiring(config: Path | None, state: str | None = None, *, needs_config: 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to the end on uvloop. SIGINT and SIGTERM stop it cleanly: what is under way is cancelled and noted."""
-    import uvloop
 
     async def with_signals() -> T:
         task = asyncio.current_task()
@@ -42,9 +41,35 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work()
 
+    return _run(with_signals())
+
+
+def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run on uvloop until SIGINT or SIGTERM, which asks for the end in good order; a second one ends it at once."""
+
+    async def with_signals() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        stop = asyncio.Event()
+
+        def stop_or_hurry() -> None:
+            if stop.is_set():
+                task.cancel()
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop_or_hurry)
+        await work(stop)
+
+    _run(with_signals())
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop
+
     gc.freeze()
     gc.enable()
     try:
-        return uvloop.run(with_signals())
+        return uvloop.run(work)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None

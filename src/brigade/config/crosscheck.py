@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brigade.config.document import Place, Problem
+from brigade.config.livecheck import check_gateway, check_live
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
 from brigade.config.stores import S3Section
@@ -25,6 +26,8 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)
         problems += _patterns(replication, ("replications", name))
+        problems += check_live(config, name, replication, directory)
+    problems += check_gateway(config)
     return problems
 
 

@@ -40,6 +40,12 @@ Size = Annotated[int, _reading(units.parse_size), _unit("A size: 64MiB, 10kB, or
 Duration = Annotated[float, _reading(units.parse_duration), _unit("A duration: 30s, 6h, 2d, or seconds")]
 Bandwidth = Annotated[int, _reading(units.parse_bandwidth), _unit("Bytes a second: 50MiB/s")]
 Limit = Annotated[MaxDelete, _reading(units.parse_max_delete), _unit("A count (500) or a percentage (10%)")]
+Schedule = Annotated[float | str, _reading(units.parse_schedule), _unit("`once`, or a duration: 6h")]
+Address = Annotated[
+    tuple[str, int],
+    _reading(units.parse_address),
+    WithJsonSchema({"type": "string", "description": "An address and a port: 127.0.0.1:9000"}),
+]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Secret = Annotated[str, Field(min_length=1, json_schema_extra={"writeOnly": True})]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from brigade.config.fields import Section, Text
+from brigade.config.gateway import GatewaySection
 from brigade.config.replications import ReplicationSection
 from brigade.config.stores import StoreSection
 
@@ -23,6 +24,7 @@ class Config(Section):
     replications: Annotated[dict[str, ReplicationSection], Field(description="What is kept in step, by name")] = Field(
         default_factory=dict
     )
+    gateway: Annotated[GatewaySection | None, Field(description="An S3 endpoint in front of the stores")] = None
 
 
 def json_schema() -> dict[str, Any]:

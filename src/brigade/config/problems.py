@@ -9,16 +9,22 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from brigade.config.document import Place, Problem, dotted
+from brigade.config.gateway import GatewaySection, KeySection, RouteSection, UserSection
 from brigade.config.replications import FilterSection, ReplicationSection
 from brigade.config.stores import FileSection, MemorySection, S3Section
 
 STORE_SECTIONS: Mapping[str, type[BaseModel]] = {"s3": S3Section, "file": FileSection, "memory": MemorySection}
 
+# By the key below `gateway` and the depth of what is unknown.
+_GATEWAY_SECTIONS: Mapping[tuple[str | int, int], type[BaseModel]] = {
+    ("users", 4): UserSection,
+    ("users", 6): KeySection,
+    ("routes", 4): RouteSection,
+}
+
 # Keys that the design has and this version has not.
 _NOT_YET: Mapping[str, str] = {
-    "gateway": "the gateway is not in this version",
     "api": "the control API is not in this version",
-    "replications.*.live": "following changes is not in this version (`brigade run --once` from cron or a timer is)",
 }
 _WORDS: Mapping[str, str] = {
     "string_type": "must be text: put quotes around it",
@@ -49,10 +55,8 @@ def _problem(detail: Any, root: type[BaseModel]) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return Problem(place, _unknown_key(place, _section_at(place, str(tag), root)))
-    if place[:1] == ("replications",) and place[2:] == ("reconcile",):
-        return Problem(
-            place, "must be `once`: schedules are not in this version; run `brigade run --once` from cron or a timer"
-        )
+    if kind == "enum" and place[2:3] == ("live",):
+        return Problem(place, "must be gateway or watch: other ways of noticing changes are not in this version")
     if kind in ("literal_error", "enum"):
         return Problem(place, f"must be {context['expected'].replace(chr(39), '')}")
     if kind == "union_tag_invalid":
@@ -73,6 +77,8 @@ def _unknown_key(place: Place, section: type[BaseModel]) -> str:
 
 def _section_at(place: Place, tag: str, root: type[BaseModel]) -> type[BaseModel]:
     match place[:1], len(place):
+        case ("gateway",), length:
+            return _GATEWAY_SECTIONS.get((place[1], length), GatewaySection)
         case ("stores",), length if length > 2:
             return STORE_SECTIONS[tag]
         case ("replications",), 3:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from enum import StrEnum
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from brigade.config.fields import Bandwidth, Count, Duration, Limit, Section, Size, Text
+from brigade.config.fields import Bandwidth, Count, Duration, Limit, Schedule, Section, Size, Text
+from brigade.config.units import ONCE
 from brigade.replications import (
     DEFAULT_MAX_DELETE,
     AttributesMode,
@@ -16,6 +18,13 @@ from brigade.replications import (
     MaxDelete,
     Policy,
 )
+
+
+class LiveMode(StrEnum):
+    """How changes are noticed as they happen."""
+
+    GATEWAY = "gateway"
+    WATCH = "watch"
 
 
 class FilterSection(Section):
@@ -70,9 +79,17 @@ class ReplicationSection(Section):
     transfers: Annotated[Count | None, Field(description="Objects in work at once")] = None
     processes: Annotated[Count | None, Field(description="Processes that copy")] = None
     bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second of this replication")] = None
+    live: Annotated[
+        list[Annotated[LiveMode, Field(strict=False)]], Field(description="How `brigade run` notices changes")
+    ] = Field(default_factory=list)
     reconcile: Annotated[
-        Literal["once"], Field(description="When it runs: only `once` so far, by `brigade run --once`")
-    ] = "once"
+        Schedule, Field(description="When `brigade run` compares both sides: once, at its start, or every so often too")
+    ] = ONCE
+
+    @property
+    def every_seconds(self) -> float | None:
+        """How often both sides are compared after the start; None: never again."""
+        return self.reconcile if isinstance(self.reconcile, float | int) else None
 
     def policy(self) -> Policy:
         """The policy that this section says."""

@@ -7,6 +7,7 @@ import re
 from brigade.errors import UsageError
 from brigade.replications import MaxDelete
 
+ONCE = "once"
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 _SIZES = {
@@ -44,6 +45,25 @@ def parse_duration(text: str | float) -> float:
     if factor is None:
         raise UsageError(f"{text!r} is no duration", hint="units are ms, s, m, h, d and w")
     return number * factor
+
+
+def parse_schedule(text: str | float) -> float | str:
+    """`once`, or the seconds of a duration of at least one."""
+    if text == ONCE:
+        return ONCE
+    seconds = parse_duration(text)
+    if seconds < 1:
+        raise UsageError(f"a run every {text!r} is too often", hint="write `once`, or a duration like 6h")
+    return seconds
+
+
+def parse_address(text: str | float) -> tuple[str, int]:
+    """Host and port from `127.0.0.1:9000` or `[::1]:9000`; port 0 takes a free one."""
+    host, colon, port = str(text).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"{text!r} is no address to listen on", hint="write 127.0.0.1:9000 or [::1]:9000")
+    return host, int(port)
 
 
 def parse_bandwidth(text: str | int) -> int:

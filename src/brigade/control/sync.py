@@ -48,7 +48,7 @@ async def sync(
         if lost := losses(stores.source.capabilities, stores.target.capabilities, acl=work.policy.acl):
             tell(f"{stores.target.name} cannot hold what {stores.source.name} has: {', '.join(lost)}")
         replication_id = await state.replications.ensure(work.name, work.identity)
-        ledger = Ledger(state, replication_id, read_only=dry_run)
+        ledger = Ledger(state, replication_id, read_only=dry_run, followed=work.followed)
         result = RunResult(dry_run=dry_run)
         if dry_run:
             await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
@@ -57,7 +57,8 @@ async def sync(
         cut_off = await interrupted_before(state, run) if resume else None
         progress = restore(cut_off, result) if cut_off else Progress()
         job = _job(work, stores, ledger, clock, observer, progress, dry_run=False)
-        job.spawn = work.helpers(replication_id) if work.helpers else None
+        # Helpers keep no rows for keys that others work on at the same time.
+        job.spawn = work.helpers(replication_id) if work.helpers and not work.followed else None
 
         async def make_right() -> RunResult:
             return _with_left_out(work, await reconcile(job, result), observer)

@@ -33,6 +33,7 @@ class Work:
     `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
     store that a plan is made against where the target is still to be made. `left_out` fills while a source that
     is a directory is listed. `helpers` starts more processes for a run, given the replication's number.
+    `followed`: changes of the same keys may be followed at the same time.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Work:
     stand_in: Store | None = None
     left_out: LeftOut | None = None
     helpers: Callable[[int], Spawn] | None = None
+    followed: bool = False
 
     @property
     def identity(self) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -35,6 +35,8 @@ from brigade.wire.s3faults import Fault
 from brigade.wire.s3requests import parse_copy_source
 
 DRAIN_SECONDS = 30.0
+# For whoever has not ended by then to notice that his connection does.
+_LAST_SECONDS = 1.0
 
 log = logging.getLogger("brigade.gateway")
 
@@ -50,6 +52,8 @@ class Gateway:
         self._uploads = uploads
         self._plant = Plant(settings, clock)
         self._requests = 0
+        self._draining = False
+        self._idle = asyncio.Event()
         self.address = ("", 0)
 
     async def update(self, settings: GatewaySettings) -> None:
@@ -57,6 +61,17 @@ class Gateway:
         earlier = self._plant
         self._plant = Plant(settings, self._clock, earlier)
         await earlier.retire(self._plant)
+
+    async def drain(self, seconds: float) -> None:
+        """Let the requests under way end, and each connection with its request; not longer than so many seconds.
+
+        The server cannot do this: once it is shut down, it throws away what clients still send.
+        """
+        self._draining = True
+        if self._requests:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
 
     async def close(self) -> None:
         """Drop the connections to the stores."""
@@ -88,6 +103,10 @@ class Gateway:
             return await self._refuse(request, outflow, Fault("InternalError"))
         finally:
             self._requests -= 1
+            if self._draining:
+                request.protocol.close()
+                if not self._requests:
+                    self._idle.set()
             await plant.leave()
 
     async def _refuse(self, request: web.BaseRequest, outflow: Outflow, fault: Fault) -> Sent:
@@ -170,8 +189,9 @@ async def serve(
         yield gateway
     finally:
         listener.close()
+        await gateway.drain(drain_seconds)
         server.pre_shutdown()
-        await server.shutdown(drain_seconds)
+        await server.shutdown(_LAST_SECONDS)
         await gateway.close()
 
 

@@ -51,6 +51,7 @@ class Command:
         self.directory = directory
         self.state = str(directory / "state.db")
         self.replications: dict[str, Any] = {}
+        self.gateway: dict[str, Any] | None = None
         self._stores: dict[str, Any] = {}
         self._secrets: dict[str, str] = {}
         self._clock = SystemClock()
@@ -67,7 +68,9 @@ class Command:
 
     def write_config(self) -> None:
         """Write `brigade.yaml`; JSON is YAML."""
-        values = {"stores": self._stores, "replications": self.replications}
+        values: dict[str, Any] = {"stores": self._stores, "replications": self.replications}
+        if self.gateway is not None:
+            values["gateway"] = self.gateway
         (self.directory / "brigade.yaml").write_text(json.dumps(values))
 
     def environment(self) -> dict[str, str]:
@@ -104,6 +107,15 @@ class Command:
         ran = Ran(process.returncode, out.decode(), (err or b"").decode(), self._report())
         assert "Traceback" not in ran.words, ran.words
         return ran
+
+    async def said(self, process: asyncio.subprocess.Process, words: str) -> str:
+        """Wait until a process under way prints a line with these words, and return the line."""
+        assert process.stdout is not None
+        async with asyncio.timeout(_SECONDS / 2):
+            while line := (await process.stdout.readline()).decode():
+                if words in line:
+                    return line.strip()
+        raise AssertionError(f"it ended without saying {words!r}")
 
     async def reached(self, process: asyncio.subprocess.Process, condition: Callable[[], object]) -> None:
         """Wait for a moment of a process under way."""

@@ -24,7 +24,7 @@ class Failed:
 
 def check_routes(wiring: Wiring) -> list[str]:
     """Every pair of replications that could write one key, and every one that overlaps itself."""
-    works = [_work(wiring, name, section) for name, section in _sections(wiring) if not _is_wild(wiring, section)]
+    works = [work_of(wiring, name, section) for name, section in sections(wiring) if not _is_wild(wiring, section)]
     return refuse_routes([_route(work) for work in works])
 
 
@@ -34,13 +34,13 @@ async def ready_works(wiring: Wiring, names: Sequence[str] = ()) -> list[Work | 
     A wildcard becomes one work for each bucket that its source has now; target buckets are made. A bucket that another replication of
     the configuration writes to is left to that one.
     """
-    known = dict(_sections(wiring))
+    known = dict(sections(wiring))
     if unknown := [name for name in names if name not in known]:
         have = ", ".join(known) or "none"
         raise ConfigError(f"there is no replication {unknown[0]!r} in the configuration", hint=f"there are: {have}")
     if problems := check_routes(wiring):
         raise ConfigError(problems[0], hint=f"and {len(problems) - 1} more" if len(problems) > 1 else "")
-    plain = {n: _work(wiring, n, section) for n, section in known.items() if not _is_wild(wiring, section)}
+    plain = {n: work_of(wiring, n, section) for n, section in known.items() if not _is_wild(wiring, section)}
     wanted: list[Work | Failed] = []
     for name in names or known:
         if name in plain:
@@ -68,7 +68,8 @@ async def _spelled_out(
     return [work for work in works if not any(overlaps(work.target_place, other.target_place) for other in taken)]
 
 
-def _sections(wiring: Wiring) -> list[tuple[str, ReplicationSection]]:
+def sections(wiring: Wiring) -> list[tuple[str, ReplicationSection]]:
+    """The replications of the configuration by name."""
     return list(wiring.loaded.config.replications.items()) if wiring.loaded else []
 
 
@@ -81,8 +82,10 @@ def _is_wild(wiring: Wiring, section: ReplicationSection) -> bool:
     return _places(wiring, section)[0].is_wildcard
 
 
-def _work(wiring: Wiring, name: str, section: ReplicationSection) -> Work:
-    return wiring.work(*_places(wiring, section), section.policy(), _options(section), name=name)
+def work_of(wiring: Wiring, name: str, section: ReplicationSection) -> Work:
+    """A replication of the configuration that is no wildcard, with stores of its own."""
+    work = wiring.work(*_places(wiring, section), section.policy(), _options(section), name=name)
+    return replace(work, followed=bool(section.live))
 
 
 def _options(section: ReplicationSection) -> Options:

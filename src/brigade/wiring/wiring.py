@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from brigade.clock import Clock
 from brigade.control.work import Work
@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     Section = S3Section | FileSection | MemorySection
 
 DEFAULT_TRANSFERS = 64
+
+
+class Watched(NamedTuple):
+    """A directory to watch, and what becomes of links in it."""
+
+    root: str
+    prefix: str
+    links: str
 
 
 @dataclass(slots=True)
@@ -153,6 +161,14 @@ class Wiring:
     def resolved(self, place: Place, store: Store) -> str:
         """The identity of a place, links followed: what overlap is judged by."""
         return "file://" + os.path.realpath(self._path(place)) if self.is_directory(place) else store.identity
+
+    def watched(self, text: str) -> Watched:
+        """The directory behind a location of the configuration, and the prefix of the location in it."""
+        place = self.place(text, directory=self.loaded.directory if self.loaded else None)
+        section = self._section(place)
+        if section is None or section.type != "file":
+            return Watched(place.rest, "", "skip")
+        return Watched(self._root(section), place.in_directory().prefix, section.symlinks)
 
     @asynccontextmanager
     async def opened_state(self) -> AsyncIterator[State]:

@@ -41,7 +41,7 @@ def test_without_a_verb_the_help_is_printed_and_the_code_is_2(brigade):
         (["sync", "a", "b", "--frobnicate"], "No such option: --frobnicate"),
         (["sync", "a", "b", "--delete", "maybe"], "'maybe' is not one of 'no', 'tracked', 'mirror'"),
         (["sync", "a", "b", "--transfers", "0"], "0 is not in the range x>=1"),
-        (["run"], "only `brigade run --once`"),
+        (["run"], "there is no configuration here"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(brigade, arguments: list[str], words: str):

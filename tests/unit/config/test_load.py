@@ -112,15 +112,14 @@ REPLICATION = "stores: {{m: {{type: memory}}, d: {{type: file, root: x}}}}\nrepl
         (
             "m:a",
             "m:b",
-            ", reconcile: 6h",
-            "replications.r.reconcile: must be `once`: schedules are not in this version",
+            ", live: [sqs]",
+            "replications.r.live[0]: must be gateway or watch: other ways of noticing changes are not in this version",
         ),
-        (
-            "m:a",
-            "m:b",
-            ", live: [watch]",
-            "replications.r.live: remove this key: following changes is not in this version",
-        ),
+        ("m:a", "m:b", ", reconcile: sometimes", "replications.r.reconcile: 'sometimes' is no duration"),
+        ("m:a", "m:b", ", reconcile: 0s", "replications.r.reconcile: a run every '0s' is too often"),
+        ("m:a", "m:b", ", live: [watch]", "replications.r.live: watch is for directories: the source is none"),
+        ("m:a", "m:b", ", live: [gateway]", "replications.r.live: there is no section `gateway`"),
+        ("m:*", "m:*", ", live: [gateway]", "replications.r.live: a whole store cannot be followed in this version"),
         ("m:a", "m:b", ", max_delete: 200%", "replications.r.max_delete: '200%' is no limit"),
         ("m:a", "m:b", ", filters: [{include: a, exclude: b}]", "replications.r.filters[0]: a rule has either"),
         ("m:a", "m:b", ", filters: [{include: '[a'}]", "replications.r.filters[0]: bad filter pattern '[a'"),
@@ -139,11 +138,8 @@ def test_mistakes_in_replications(tmp_path: Path, source: str, target: str, more
 
 
 def test_keys_of_later_versions_say_so(tmp_path: Path):
-    lines = mistakes(tmp_path, "gateway: {listen: x}\napi: {listen: y}\n")
-    assert lines == [
-        "brigade.yaml:1: gateway: remove this key: the gateway is not in this version",
-        "brigade.yaml:2: api: remove this key: the control API is not in this version",
-    ]
+    lines = mistakes(tmp_path, "api: {listen: y}\n")
+    assert lines == ["brigade.yaml:1: api: remove this key: the control API is not in this version"]
 
 
 def test_all_mistakes_are_found_in_the_order_of_the_file(tmp_path: Path):
@@ -221,4 +217,69 @@ def test_the_schema_knows_every_key_and_closes_every_section():
     json.dumps(schema)
     for section in (schema, *(s for s in schema["$defs"].values() if s.get("type") == "object")):
         assert section["additionalProperties"] is False
-    assert set(schema["properties"]) == {"state", "stores", "replications"}
+    assert set(schema["properties"]) == {"state", "stores", "replications", "gateway"}
+
+
+GATEWAY = """\
+stores:
+  s: {type: s3, endpoint: "http://s.example"}
+  o: {type: s3, endpoint: "http://o.example"}
+  d: {type: file, root: x}
+replications:
+  r: {source: SOURCE, target: "d:t", live: [gateway], reconcile: 6h}
+gateway: {KEYS}
+"""
+ANN = "users: {ann: {keys: [{access_key: k, secret_key: s}]}}"
+
+
+def gateway(keys: str, source: str = "s:b/p") -> str:
+    return GATEWAY.replace("KEYS", keys).replace("SOURCE", source)
+
+
+def test_a_gateway_and_what_is_live_behind_it(tmp_path: Path):
+    text = gateway(f'listen: "[::1]:0", routes: [{{bucket: b, store: s}}], {ANN}')
+    config = load_config(write(tmp_path, text), {}).config
+    assert config.gateway is not None
+    assert config.gateway.listen == ("::1", 0)
+    assert config.gateway.stores == ["s"]
+    assert config.replications["r"].every_seconds == 6 * 3600
+    assert "secret_key" not in repr(config.gateway)
+
+
+@pytest.mark.parametrize(
+    ("keys", "source", "expected"),
+    [
+        (f"listen: nowhere, store: s, {ANN}", "s:b", "gateway.listen: 'nowhere' is no address"),
+        ("store: s", "s:b", "gateway: nobody may ask it"),
+        (ANN, "s:b", "gateway: no store is behind it"),
+        (f"store: x, {ANN}", "s:b", "gateway.store: there is no store 'x'"),
+        (f"store: d, {ANN}", "s:b", "gateway.store: 'd' is no S3 store"),
+        (f"store: o, {ANN}", "s:b", "replications.r.live: the gateway sends no request for this bucket to 's'"),
+        (f"store: s, {ANN}", "./x", "replications.r.live: gateway is for buckets of an S3 store"),
+        (f"store: s, stor: s, {ANN}", "s:b", "gateway.stor: unknown key, did you mean store?"),
+        (
+            f"store: s, routes: [{{bucket: b, store: s, user: bob}}], {ANN}",
+            "s:b",
+            "gateway.routes[0].user: there is no user 'bob'",
+        ),
+        (
+            f"store: s, routes: [{{bucket: b, store: s}}, {{bucket: b, store: o}}], {ANN}",
+            "s:b",
+            "gateway.routes[0]: the bucket 'b' has more than one route",
+        ),
+        (
+            "store: s, users: {ann: {keys: [{access_key: k, secret: s}]}}",
+            "s:b",
+            "gateway.users.ann.keys[0].secret: unknown key, did you mean secret_key?",
+        ),
+        (
+            "store: s, users: {a: {keys: [{access_key: k, secret_key: s}, {access_key: k, secret_key: t}]}}",
+            "s:b",
+            "gateway.users: the access key 'k' is given 2 times",
+        ),
+        (f"store: s, capture: maybe, {ANN}", "s:b", "gateway.capture: must be strict or best_effort"),
+    ],
+)
+def test_a_mistake_in_the_gateway_is_one_line_with_its_place(tmp_path: Path, keys: str, source: str, expected: str):
+    found = mistakes(tmp_path, gateway(keys, source))
+    assert any(expected in line for line in found), found

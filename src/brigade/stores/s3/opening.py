@@ -97,7 +97,7 @@ def client_factory(settings: S3Settings) -> ClientFactory:
     def connect(origin: str) -> HttpClient:
         return open_client(
             origin,
-            ssl=_tls(settings) if origin.startswith("https") else None,
+            ssl=tls_of(settings) if origin.startswith("https") else None,
             connections=settings.connections,
             connect_timeout_seconds=settings.connect_timeout_seconds,
             idle_timeout_seconds=settings.idle_timeout_seconds,
@@ -106,7 +106,8 @@ def client_factory(settings: S3Settings) -> ClientFactory:
     return connect
 
 
-def _tls(settings: S3Settings) -> ssl.SSLContext:
+def tls_of(settings: S3Settings) -> ssl.SSLContext:
+    """Which authorities are trusted. Raises `ConfigError` for a bundle that cannot be used."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_bundle)
     except (OSError, ssl.SSLError) as error:

@@ -1,0 +1,103 @@
+"""Use case: one replication is followed for as long as the process lives, and its troubles are told in lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from brigade.clock import Clock
+from brigade.control.work import Opened, Work
+from brigade.engine.follow import Follower, FollowLimits
+from brigade.engine.groups import first_error
+from brigade.engine.job import Job
+from brigade.engine.ledger import Ledger
+from brigade.engine.report import Outcome
+from brigade.state.owner import Owner
+from brigade.state.state import State
+
+Tell = Callable[[str, str], None]
+"""Hears the name of a replication and what troubles it, in one line."""
+
+GRACE_SECONDS = 20.0
+# What a killed process had in work is taken up again after so long.
+_LEASE_SECONDS = 20.0
+_LOOK_SECONDS = 1.0
+
+
+class GivenUp:
+    """An observer that tells of keys that will not be tried again."""
+
+    def __init__(self, name: str, tell: Tell) -> None:
+        self._name = name
+        self._tell = tell
+
+    def outcome(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._tell(self._name, f"{outcome.key!r} is given up until it changes: {outcome.error}")
+
+    def planned(self, objects: int, size_bytes: int) -> None:
+        """Of no interest here."""
+
+    def moved(self, size_bytes: int) -> None:
+        """Of no interest here."""
+
+
+async def follow(
+    work: Work, stores: Opened, replication_id: int, *, state: State, clock: Clock, tell: Tell, stop: asyncio.Event
+) -> None:
+    """Drain the backlog of a replication until `stop`; then what is in work may end within the grace."""
+    job = Job(
+        source=stores.source,
+        target=stores.target,
+        policy=work.policy,
+        clock=clock,
+        observer=GivenUp(work.name, tell),
+        ledger=Ledger(state, replication_id, followed=True),
+        limits=work.limits,
+    )
+    at_once = work.limits.transfers
+    limits = FollowLimits(at_once=at_once, waiting=at_once, lease_seconds=_LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
+    owner = str(Owner.current())
+    follower = Follower(state, {replication_id: job}, clock=clock, owner=owner, limits=limits)
+    with first_error():
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(_tell_troubles(follower, work.name, tell, clock))
+            working = group.create_task(follower.run())
+            await stop.wait()
+            follower.stop()
+            await working
+            watcher.cancel()
+
+
+async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do something that never ends until `stop` is set."""
+    with first_error():
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work)
+            await stop.wait()
+            task.cancel()
+
+
+async def pause(stop: asyncio.Event, clock: Clock, seconds: float) -> None:
+    """Wait, but no longer than until `stop` is set."""
+    async with asyncio.TaskGroup() as group:
+        stopped = group.create_task(stop.wait())
+        slept = group.create_task(clock.sleep(seconds))
+        await asyncio.wait((stopped, slept), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        slept.cancel()
+
+
+async def _tell_troubles(follower: Follower, name: str, tell: Tell, clock: Clock) -> None:
+    """Each trouble once, when it begins and when it is over."""
+    told = ""
+    while True:
+        outage = any(line.health.is_outage for line in follower.lines.values())
+        words = follower.trouble or (
+            "nothing can be copied at the moment; it goes on when the stores do" if outage else ""
+        )
+        if words != told:
+            tell(name, words or "it goes on")
+            told = words
+        await clock.sleep(_LOOK_SECONDS)

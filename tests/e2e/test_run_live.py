@@ -1,0 +1,224 @@
+"""`brigade run`: what clients write through the gateway and into watched directories is at the target soon."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import botocore.session
+import pytest
+from botocore.config import Config
+
+from brigade.testing.available import available
+from brigade.testing.bodies import pattern
+from brigade.testing.buckets import Bucket
+from brigade.testing.servers import Endpoint
+
+pytestmark = pytest.mark.server
+
+FULL = [name for name in ("seaweed", "ceph") if name in available()]
+CLIENT = {"access_key": "client", "secret_key": "client-secret"}
+MEBIBYTE = 1024 * 1024
+
+
+async def until(condition, seconds=20.0):
+    """Wait for what must become true soon."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110  real servers tell nobody
+            await asyncio.sleep(0.05)
+
+
+def configure(brigade, source, target, **replication):
+    """One bucket that is followed through the gateway."""
+    a, b = brigade.reach("a", source), brigade.reach("b", target)
+    brigade.gateway = {"listen": "127.0.0.1:0", "store": "a", "users": {"ann": {"keys": [CLIENT]}}}
+    brigade.replications = {"photos": {"source": a, "target": b, "live": ["gateway"], **replication}}
+    brigade.write_config()
+
+
+@asynccontextmanager
+async def running_gateway(brigade, source: Bucket, *roles: str) -> AsyncIterator[tuple]:
+    """The process, and the source's place as clients see it through the gateway."""
+    process = await brigade.start("run", *roles)
+    url = (await brigade.said(process, "gateway: listens on")).split()[-1]
+    endpoint = Endpoint("gateway", url, source.endpoint.region, CLIENT["access_key"], CLIENT["secret_key"])
+    through = Bucket(endpoint, source.name, source.prefix)
+    yield process, through
+    through.close()
+
+
+async def stop(brigade, process):
+    process.send_signal(signal.SIGTERM)
+    ran = await brigade.ended(process, seconds=20)
+    assert ran.code == 0, ran.words
+    assert "stopped" in ran.out
+    return ran
+
+
+@pytest.mark.parametrize("server", FULL)
+async def test_what_is_written_through_the_gateway_is_at_the_target_soon(brigade, place, server):
+    source, target = place(server), place(server)
+    source.put("old/here before", b"before", Metadata={"v": "1"})
+    configure(brigade, source, target, delete="tracked")
+    parts = [pattern(5 * MEBIBYTE, 1), b"the end"]
+    async with running_gateway(brigade, source) as (process, through):
+        await until(lambda: target.keys() == ["old/here before"])
+        assert target.head("old/here before")["Metadata"] == {"v": "1"}
+        await asyncio.to_thread(through.put, "new", b"first", ContentType="text/x", Tagging="a=1")
+        await asyncio.to_thread(through.put, "short", b"lived")
+        await asyncio.to_thread(through.put_parts, "large", parts)
+        await until(lambda: {"new", "short", "large"} <= set(target.keys()))
+        await until(lambda: target.tags("new") == {"a": "1"})
+        assert target.head("new")["ContentType"] == "text/x"
+        await asyncio.to_thread(through.put, "new", b"second")
+        await asyncio.to_thread(through.set_tags, "new", b="2")
+        await asyncio.to_thread(through.delete, "short")
+        await until(lambda: target.get("new") == b"second" and target.tags("new") == {"b": "2"})
+        await until(lambda: target.etags() == source.etags())
+        assert target.get("large") == b"".join(parts)
+        await stop(brigade, process)
+    assert source.uploads() == target.uploads() == []
+
+
+def backlog_length(brigade) -> int:
+    """How many keys wait or are in work."""
+    with closing(sqlite3.connect(brigade.state)) as connection:
+        return int(connection.execute("SELECT count(*) FROM backlog").fetchone()[0])
+
+
+async def test_a_killed_process_loses_nothing(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target, bandwidth="300kB/s")
+    objects = {f"{number:03}": pattern(20_000, number) for number in range(60)}
+    # Only the gateway: what it notes waits on the backlog.
+    async with running_gateway(brigade, source, "gateway") as (process, through):
+        for key, body in objects.items():
+            await asyncio.to_thread(through.put, key, body)
+        await brigade.kill(process)
+    assert target.keys() == []
+    assert backlog_length(brigade) == len(objects)
+    process = await brigade.start("run", "worker")
+    await until(target.keys)
+    await brigade.kill(process)
+    assert 0 < len(target.keys()) < len(objects)
+    process = await brigade.start("run", "worker")
+    await until(lambda: target.etags() == source.etags())
+    # What the dead one had in work is looked at when its leases have ended.
+    await until(lambda: backlog_length(brigade) == 0, 30)
+    assert target.contents() == objects
+    await stop(brigade, process)
+
+
+async def test_a_worker_copies_what_only_the_backlog_knows(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    worker = await brigade.start("run", "worker")
+    await brigade.said(worker, "in step")
+    async with running_gateway(brigade, source, "gateway") as (gateway, through):
+        await asyncio.to_thread(through.put, "k", b"1")
+        await until(lambda: target.keys() == ["k"])
+        await stop(brigade, gateway)
+    await stop(brigade, worker)
+
+
+async def test_a_file_that_is_written_arrives_in_the_bucket(brigade, place, tmp_path):
+    target = place("seaweed")
+    root = tmp_path / "files"
+    root.mkdir()
+    (root / "old").write_bytes(b"old")
+    b = brigade.reach("b", target)
+    brigade.replications = {"files": {"source": "./files", "target": b, "live": ["watch"], "delete": "tracked"}}
+    brigade.write_config()
+    process = await brigade.start("run")
+    await brigade.said(process, f"files: watches {root}")
+    await until(lambda: target.keys() == ["old"])
+    (root / "new").mkdir()
+    (root / "new" / "file").write_bytes(b"new")
+    (root / "old").unlink()
+    await until(lambda: target.keys() == ["new/file"])
+    assert target.get("new/file") == b"new"
+    await stop(brigade, process)
+
+
+async def test_what_comes_behind_the_gateways_back_comes_with_the_schedule(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target, reconcile="1s")
+    async with running_gateway(brigade, source) as (process, _):
+        source.put("behind", b"its back")
+        await until(lambda: target.keys() == ["behind"])
+        await stop(brigade, process)
+
+
+async def test_stores_that_are_out_are_waited_for(brigade, place, own_bucket):
+    source, missing = place("seaweed"), own_bucket("seaweed")
+    missing.remove()
+    configure(brigade, source, missing)
+    async with running_gateway(brigade, source) as (process, through):
+        await asyncio.to_thread(through.put, "k", b"1")
+        missing.client.create_bucket(Bucket=missing.name)
+        await until(lambda: missing.keys() == ["k"], 30)
+        ran = await stop(brigade, process)
+    assert "is tried again" in ran.err
+    missing.delete("k")
+
+
+def presigned(through: Bucket, key: str) -> str:
+    """A URL that may write a key."""
+    client = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=through.endpoint.url,
+        region_name=through.endpoint.region,
+        aws_access_key_id=CLIENT["access_key"],
+        aws_secret_access_key=CLIENT["secret_key"],
+        config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
+    )
+    try:
+        return client.generate_presigned_url("put_object", {"Bucket": through.name, "Key": through.prefix + key})
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_a_request_under_way_may_end_before_the_process_does(brigade, place, how):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    async with running_gateway(brigade, source) as (process, through):
+        host, _, path = presigned(through, "k").removeprefix("http://").partition("/")
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(f"PUT /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\nab".encode())
+        await asyncio.sleep(0.3)
+        process.send_signal(how)
+        await asyncio.sleep(0.3)
+        writer.write(b"cd")
+        answer = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert b" 200 " in answer
+        assert (await brigade.ended(process, seconds=25)).code == 0
+    assert source.get("k") == b"abcd"
+
+
+async def test_a_port_that_is_taken_and_wrong_roles_are_one_line(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    for arguments, words in (
+        (["run", "wroker"], "there is no role 'wroker'"),
+        (["run", "agent"], "nothing to do for a process that is agent only"),
+        (["run", "--dry-run"], "go with --once"),
+    ):
+        ran = await brigade(*arguments)
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), ran.words
+        assert words in ran.err
+    brigade.gateway["listen"] = source.endpoint.url.removeprefix("http://")
+    brigade.write_config()
+    ran = await brigade("run", "gateway")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran.words
+    assert "cannot listen on" in ran.err
+    brigade.gateway = None
+    brigade.write_config()
+    ran = await brigade("run")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran.words
+    assert "there is no section `gateway`" in ran.err
