@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import signal
 
 import psycopg
 import pytest
 
 from brigade.testing.bodies import pattern
+from brigade.testing.buckets import Bucket
 from brigade.testing.command import Command
 from brigade.testing.proxy import ProxyAction, ProxyFault
+from brigade.testing.servers import Endpoint
 
 pytestmark = pytest.mark.server
 
@@ -99,3 +103,24 @@ async def test_a_state_that_cannot_be_reached_is_told_without_its_password(briga
     assert "the state postgresql://user@127.0.0.1:1/x cannot be reached" in ran.err
     assert ran.err.count("\n") == 1
     assert "hidden-word" not in ran.words
+
+
+async def test_the_gateway_of_one_machine_and_the_worker_of_another(machines, place):
+    source, target = place("seaweed"), place("seaweed")
+    for machine in machines:
+        a, b = machine.reach("a", source), machine.reach("b", target)
+        keys = {"access_key": "client", "secret_key": "client-secret"}
+        machine.gateway = {"listen": "127.0.0.1:0", "store": "a", "users": {"ann": {"keys": [keys]}}}
+        machine.replications = {"photos": {"source": a, "target": b, "live": ["gateway"]}}
+        machine.write_config()
+    worker = await machines[0].start("run", "worker")
+    await machines[0].said(worker, "in step")
+    gateway = await machines[1].start("run", "gateway")
+    url = (await machines[1].said(gateway, "gateway: listens on")).split()[-1]
+    through = Bucket(Endpoint("gateway", url, "us-east-1", "client", "client-secret"), source.name, source.prefix)
+    await asyncio.to_thread(through.put, "k", b"1")
+    await machines[0].reached(worker, lambda: target.keys() == ["k"])
+    through.close()
+    for machine, process in zip(machines, (worker, gateway), strict=True):
+        process.send_signal(signal.SIGTERM)
+        assert (await machine.ended(process, seconds=20)).code == 0
