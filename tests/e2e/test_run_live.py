@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 
 import botocore.session
 import pytest
@@ -199,6 +199,25 @@ async def test_a_request_under_way_may_end_before_the_process_does(brigade, plac
         assert b" 200 " in answer
         assert (await brigade.ended(process, seconds=25)).code == 0
     assert source.get("k") == b"abcd"
+
+
+async def test_a_second_signal_hurries(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    async with running_gateway(brigade, source) as (process, through):
+        host, _, path = presigned(through, "k").removeprefix("http://").partition("/")
+        _, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(f"PUT /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\n\r\nab".encode())
+        await asyncio.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        ran = await brigade.ended(process, seconds=5)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    assert (ran.code, "interrupted" in ran.err) == (130, True), ran.words
 
 
 async def test_a_port_that_is_taken_and_wrong_roles_are_one_line(brigade, place):
