@@ -6,6 +6,7 @@ from alembic import context
 
 from brigade.state.schema import complete_metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=complete_metadata())
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=complete_metadata(connection.dialect.name))
 with context.begin_transaction():
     context.run_migrations()
