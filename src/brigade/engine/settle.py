@@ -28,6 +28,8 @@ _SLOW_NS = 1_000_000_000
 # Makes a print that no listing gives, so that the next run looks again: a store that tells times in whole seconds
 # shows the same one before and after a change of metadata in the second in which the object was written.
 _MAY_CHANGE_UNSEEN = "~"
+# A time further ahead than this is not of this moment but of a wrong clock, and nobody waits for it.
+_LONGEST_TICK_NS = 1_500_000_000
 
 
 class Task(NamedTuple):
@@ -58,6 +60,8 @@ class Settler:
     async def settle(self, task: Task) -> Outcome:
         """Do what one key needs. Errors of the stores become a failed outcome; nothing else is caught."""
         pair, action, _ = task
+        if not self._job.dry_run:
+            await self._let_tick_pass(pair.source)
         try:
             return await self.carry_out(task)
         except StoreError as error:
@@ -224,10 +228,24 @@ class Settler:
             InventoryRow(source.key, print_, target_print(target), proof, written, tagged, generation)
         )
 
+    def _tick_left_ns(self, source: ObjectInfo) -> int:
+        """How long a change of metadata alone could still get the time that the object has now."""
+        resolution_ns = self._job.source.capabilities.modified_resolution_ns
+        # The store's clock is known to half of a second.
+        margin_ns = resolution_ns // 2
+        now_ns = self._job.clock.now_ns() + self._job.source.clock_offset_ns
+        return source.modified_ns + resolution_ns + margin_ns - now_ns if resolution_ns > 1 else 0
+
+    async def _let_tick_pass(self, source: ObjectInfo | None) -> None:
+        """Read what was written just now only when its second is over: then every later change shows in a listing."""
+        if source is not None and 0 < (left_ns := self._tick_left_ns(source)) <= _LONGEST_TICK_NS:
+            await self._job.clock.sleep(left_ns / 1e9)
+
     def _may_change_unseen(self, source: ObjectInfo) -> bool:
-        """True if a change of metadata alone could still get the time that the object has now."""
-        last_of_tick_ns = self._job.source.capabilities.modified_resolution_ns - 1
-        return source.modified_ns + last_of_tick_ns > self._job.started_ns
+        if self._job.ledger.followed:
+            # A follower waits for nothing, and when it began is long ago: the next reconcile looks once.
+            return source.modified_ns + self._job.source.capabilities.modified_resolution_ns - 1 > self._job.started_ns
+        return self._tick_left_ns(source) > 0
 
 
 _DOES = frozenset({ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.SKIP})
