@@ -37,4 +37,4 @@ async def until(met: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until something holds that happens in another thread, or in another process."""
     async with asyncio.timeout(seconds):
         while not met():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # noqa: TID251
+            await asyncio.sleep(0.01)

@@ -53,7 +53,7 @@ class LocalCache:
 
 
 def _now() -> float:
-    return time.time()  # noqa: TID251 (runs in swift's own process)
+    return time.time()
 
 
 def cache_factory(_global: dict[str, str], **_local: str) -> Callable[[Any], Any]:

@@ -1,36 +1,3 @@
-from __future__ import annotations
+from brigade.testing.feeds import background, intake, marks
 
-import asyncio
-
-import pytest
-
-from brigade.changes.base import Intake, Routes, Subscription
-from brigade.testing.marks import RememberedMarks
-
-
-@pytest.fixture
-def marks() -> RememberedMarks:
-    return RememberedMarks()
-
-
-@pytest.fixture
-def intake(marks: RememberedMarks) -> Intake:
-    """Takes the keys of `photos` for replication 1."""
-    return Intake(Routes([Subscription(1, "photos")]), marks, marks)
-
-
-@pytest.fixture
-async def background():
-    """Starts coroutines that run until the test ends; what they raise fails the test."""
-    tasks: list[asyncio.Task] = []
-
-    def start(work) -> asyncio.Task:
-        tasks.append(asyncio.create_task(work))
-        return tasks[-1]
-
-    yield start
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome
+__all__ = ["background", "intake", "marks"]
