@@ -244,3 +244,35 @@ async def test_a_port_that_is_taken_and_wrong_roles_are_one_line(brigade, place)
     ran = await brigade("run")
     assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran.words
     assert "there is no section `gateway`" in ran.err
+
+
+async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(brigade, place):
+    source, target, second = (place("seaweed") for _ in range(3))
+    c = brigade.reach("c", second)
+    configure(brigade, source, target)
+    async with running_gateway(brigade, source) as (process, through):
+        await asyncio.to_thread(through.put, "one", b"1")
+        await until(lambda: target.keys() == ["one"])
+        # A second target, by the file alone; the gateway stays as it is.
+        brigade.replications["more"] = {**brigade.replications["photos"], "target": c}
+        brigade.write_config()
+        await brigade.said(process, "configuration: read again")
+        await until(lambda: second.keys() == ["one"])
+        await asyncio.to_thread(through.put, "two", b"2")
+        await until(lambda: target.keys() == second.keys() == ["one", "two"])
+        # A wrong file is told of, and what was read before goes on.
+        brigade.replications["wrong"] = {"source": "nowhere:x", "target": c}
+        brigade.write_config()
+        process.send_signal(signal.SIGHUP)
+        await brigade.complained(process, "what was read before stays in force")
+        await asyncio.to_thread(through.put, "three", b"3")
+        await until(lambda: target.keys() == second.keys() == ["one", "three", "two"])
+        # What is wanted no more ends; the others go on.
+        del brigade.replications["wrong"], brigade.replications["photos"]
+        brigade.write_config()
+        process.send_signal(signal.SIGHUP)
+        await brigade.said(process, "configuration: read again")
+        await asyncio.to_thread(through.put, "four", b"4")
+        await until(lambda: "four" in set(second.keys()))
+        assert "four" not in set(target.keys())
+        await stop(brigade, process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,20 +20,17 @@ if TYPE_CHECKING:
 
 def go_on(wiring: Wiring, names: Sequence[str]) -> int:
     """Work in the roles of these names until stopped; returns the exit code."""
-    from brigade.wiring.live import Live, Role, roles_of
+    from brigade.wiring.live import Live
+    from brigade.wiring.scene import Role
 
     if unknown := [name for name in names if name not in set(Role)]:
         raise UsageError(
             f"there is no role {unknown[0]!r}",
             hint=f"roles are {', '.join(Role)}; with --once replications are named",
         )
-    live = Live(wiring, roles_of(wiring, [Role(name) for name in names]), Lines())
-
-    async def work(stop: asyncio.Event) -> None:
-        await live.run(stop)
-
+    live = Live(wiring, [Role(name) for name in names], Lines())
     logging.basicConfig(handlers=[_one_line_handler()], level=logging.WARNING, force=True)
-    run_until_stopped(work)
+    run_until_stopped(live.run)
     typer.echo("stopped")
     return 0
 

@@ -44,13 +44,17 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return _run(with_signals())
 
 
-def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run on uvloop until SIGINT or SIGTERM, which asks for the end in good order; a second one ends it at once."""
+def run_until_stopped(work: Callable[[asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run on uvloop until SIGINT or SIGTERM, which asks for the end in good order; a second one ends it at once.
+
+    `work` takes what asks for the end, and what SIGHUP asks for: that the configuration be read again.
+    """
 
     async def with_signals() -> None:
         task = asyncio.current_task()
         assert task is not None
-        stop = asyncio.Event()
+        stop, reload = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
 
         def stop_or_hurry() -> None:
             if stop.is_set():
@@ -58,8 +62,9 @@ def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
             stop.set()
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop_or_hurry)
-        await work(stop)
+            loop.add_signal_handler(number, stop_or_hurry)
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        await work(stop, reload)
 
     _run(with_signals())
 

@@ -46,7 +46,7 @@ class BacklogCapture:
         self._backlog = backlog
         self._routes = routes
         self._clock = clock
-        self._hold_seconds = hold_seconds
+        self.hold_seconds = hold_seconds
         self._notes: WeakSet[Note] = WeakSet()
 
     async def intend(self, bucket: str, keys: Sequence[str]) -> Note | None:
@@ -72,7 +72,7 @@ class BacklogCapture:
     async def run(self) -> None:
         """Renew the holds of requests that take long, until cancelled."""
         while True:
-            await self._clock.sleep(self._hold_seconds / 6)
+            await self._clock.sleep(self.hold_seconds / 6)
             try:
                 await self.renew()
             except StateError as error:
@@ -82,12 +82,12 @@ class BacklogCapture:
         """Renew the holds that have used up half of their time."""
         now_seconds = self._clock.monotonic_seconds()
         for note in list(self._notes):
-            if note in self._notes and now_seconds - note.made_seconds >= self._hold_seconds / 2:
+            if note in self._notes and now_seconds - note.made_seconds >= self.hold_seconds / 2:
                 note.made_seconds = now_seconds
                 note.holds += 1
                 await self._hold(note)
 
     async def _hold(self, note: Note) -> None:
-        until_ns = self._clock.now_ns() + round(self._hold_seconds * _SECOND_NS)
+        until_ns = self._clock.now_ns() + round(self.hold_seconds * _SECOND_NS)
         for replication_id, keys in note.keys.items():
             await self._backlog.mark(replication_id, keys, live=True, hold_until_ns=until_ns)

@@ -110,9 +110,16 @@ class Command:
 
     async def said(self, process: asyncio.subprocess.Process, words: str) -> str:
         """Wait until a process under way prints a line with these words, and return the line."""
-        assert process.stdout is not None
+        return await self._read_until(process.stdout, words)
+
+    async def complained(self, process: asyncio.subprocess.Process, words: str) -> str:
+        """As `said`, of what it prints as errors."""
+        return await self._read_until(process.stderr, words)
+
+    async def _read_until(self, stream: asyncio.StreamReader | None, words: str) -> str:
+        assert stream is not None
         async with asyncio.timeout(_SECONDS / 2):
-            while line := (await process.stdout.readline()).decode():
+            while line := (await stream.readline()).decode():
                 if words in line:
                     return line.strip()
         raise AssertionError(f"it ended without saying {words!r}")

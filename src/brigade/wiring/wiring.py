@@ -181,6 +181,17 @@ class Wiring:
         finally:
             await state.close()
 
+    def renewed(self, loaded: Loaded) -> Wiring:
+        """The wiring for another reading of the configuration; stores that did not change keep their limits."""
+        before = self.loaded.config.stores if self.loaded else {}
+        same = {f"store:{name}" for name, section in loaded.config.stores.items() if before.get(name) == section}
+        kept = {name: limits for name, limits in self._limits.items() if name in same or not name.startswith("store:")}
+        return replace(self, loaded=loaded, _limits=kept)
+
+    def store_section(self, text: str) -> Section | None:
+        """What the configuration says of the store of a location."""
+        return self._section(self.place(text, directory=self.loaded.directory if self.loaded else None))
+
     def _section(self, place: Place) -> Section | None:
         return self.loaded.config.stores[place.store] if self.loaded and place.kind is PlaceKind.STORE else None
 

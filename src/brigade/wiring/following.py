@@ -1,0 +1,152 @@
+"""The units of one replication: following its changes, watching its directory, and its schedule."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from brigade.changes.base import Intake, Routes, Subscription
+from brigade.changes.rescan import ListedRescans
+from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.control.following import follow, pause, until
+from brigade.control.schedule import Jobs, Schedule
+from brigade.control.sync import sync
+from brigade.control.units import Unit
+from brigade.control.watching import Failures
+from brigade.control.work import Opened, Work, opened
+from brigade.engine.groups import first_error
+from brigade.engine.report import RunResult
+from brigade.errors import StateError, StoreError
+from brigade.wiring.routes import Failed, ready_works, work_of
+from brigade.wiring.scene import Role, Scene
+
+if TYPE_CHECKING:
+    from brigade.state.state import State
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Marks:
+    """The backlog as feeds see it. What is rescanned waits behind what has just changed."""
+
+    def __init__(self, state: State, *, live: bool) -> None:
+        self._backlog = state.backlog
+        self._live = live
+
+    async def mark(self, replication_id: int, keys: Sequence[str]) -> None:
+        await self._backlog.mark(replication_id, keys, live=self._live)
+
+
+class FollowUnit(Unit):
+    """Drains the backlog of a replication, and watches its directory, also through times when its stores are away."""
+
+    def __init__(self, scene: Scene, name: str, section: ReplicationSection, number: int) -> None:
+        super().__init__(f"follow {name}", scene.spec_of(section))
+        self._scene = scene
+        self._name = name
+        self._section = section
+        self._number = number
+        self._watches = Role.AGENT in scene.roles and LiveMode.WATCH in section.live
+
+    async def run(self, stop: asyncio.Event) -> None:
+        scene = self._scene
+        pause_seconds, told = _FIRST_PAUSE_SECONDS, ""
+        while not stop.is_set():
+            work = work_of(scene.wiring, self._name, self._section)
+            try:
+                async with opened(work, read_only=False) as stores:
+                    pause_seconds, told = _FIRST_PAUSE_SECONDS, ""
+                    await self._attend(work, stores, stop)
+            except (StoreError, StateError) as error:
+                if str(error) != told:
+                    told = str(error)
+                    scene.voice.trouble(self._name, f"{told}; it is tried again")
+                await pause(stop, scene.clock, pause_seconds)
+                pause_seconds = min(_LONGEST_PAUSE_SECONDS, pause_seconds * 2)
+
+    async def _attend(self, work: Work, stores: Opened, stop: asyncio.Event) -> None:
+        scene = self._scene
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                if Role.WORKER in scene.roles:
+                    tell, clock = scene.voice.trouble, scene.clock
+                    following = follow(work, stores, self._number, state=scene.state, clock=clock, tell=tell, stop=stop)
+                    group.create_task(following)
+                if self._watches:
+                    group.create_task(self._watch(stores, stop))
+
+    async def _watch(self, stores: Opened, stop: asyncio.Event) -> None:
+        from brigade.changes.tree import Links
+        from brigade.changes.watch import WatchFeed, WatchSettings
+
+        scene = self._scene
+        watched = scene.wiring.watched(self._section.source)
+        routes = Routes([Subscription(self._number, "", watched.prefix)])
+        rescans = ListedRescans(lambda _: (stores.source, stores.target), Marks(scene.state, live=False))
+        intake = Intake(routes, Marks(scene.state, live=True), rescans)
+        feed = WatchFeed(WatchSettings(watched.root, links=Links(watched.links)), intake, scene.clock)
+        scene.voice.started(f"{self._name}: watches {watched.root}")
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                telling = group.create_task(tell_troubles(scene, self._name, intake))
+                await until(stop, feed.run())
+                telling.cancel()
+
+
+class ScheduleUnit(Unit):
+    """Compares both sides of a replication at the start, and then every so often."""
+
+    def __init__(self, scene: Scene, name: str, section: ReplicationSection) -> None:
+        super().__init__(f"schedule {name}", scene.spec_of(section))
+        self._scene = scene
+        self._name = name
+        self._section = section
+        self._failures: dict[str, Failures] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        voice = self._scene.voice
+        schedule = Schedule(
+            self._jobs,
+            self._section.every_seconds,
+            clock=self._scene.clock,
+            tell=lambda ended: voice.ended(ended, self._failures.get(ended.name) or Failures()),
+        )
+        voice.started(_told(self._name, self._section))
+        await until(stop, schedule.run())
+
+    async def _jobs(self) -> Jobs:
+        self._failures.clear()
+        works = await ready_works(self._scene.wiring, [self._name])
+        return [(work.name, partial(self._reconcile, work)) for work in works]
+
+    async def _reconcile(self, work: Work | Failed) -> RunResult:
+        if isinstance(work, Failed):
+            raise work.error
+        scene = self._scene
+        seen = self._failures[work.name] = Failures()
+        return await sync(
+            work,
+            state=scene.state,
+            clock=scene.clock,
+            observer=seen,
+            tell=lambda words: scene.voice.trouble(work.name, words),
+        )
+
+
+async def tell_troubles(scene: Scene, name: str, intake: Intake) -> None:
+    """Tell each new trouble of a feed, until cancelled."""
+    told = ""
+    while True:
+        if intake.counts.last_error != told:
+            told = intake.counts.last_error
+            scene.voice.trouble(name, told)
+        await scene.clock.sleep(1.0)
+
+
+def _told(name: str, section: ReplicationSection) -> str:
+    heard = f"follows {' and '.join(section.live)}, " if section.live else ""
+    again = "" if section.every_seconds is None else f" and every {section.every_seconds:g} s"
+    return f"{name}: {section.source} → {section.target}: {heard}compares both sides now{again}"

@@ -1,0 +1,87 @@
+"""What the units of one process share: the configuration as it is now, the state, the clock, and whom they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from brigade.clock import Clock
+from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.control.run_all import Ended
+from brigade.control.watching import Failures
+from brigade.errors import UsageError
+from brigade.wiring.wiring import Wiring
+
+if TYPE_CHECKING:
+    from brigade.config.model import Config
+    from brigade.state.state import State
+
+
+class Role(StrEnum):
+    """What a process does: copies, serves clients, or watches directories."""
+
+    WORKER = "worker"
+    GATEWAY = "gateway"
+    AGENT = "agent"
+
+
+class Voice(Protocol):
+    """Hears what a person is told."""
+
+    def started(self, words: str) -> None: ...
+    def trouble(self, name: str, words: str) -> None: ...
+    def ended(self, ended: Ended, failures: Failures) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One reading of the configuration; another reading makes another scene with the same state."""
+
+    wiring: Wiring
+    roles: frozenset[Role]
+    state: State
+    voice: Voice
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        return self.wiring.clock
+
+    @property
+    def config(self) -> Config:
+        """What the file says."""
+        return config_of(self.wiring)
+
+    def spec_of(self, section: ReplicationSection) -> object:
+        """All that a replication depends on: if it is equal, nothing has changed for it."""
+        stores = self.wiring.store_section(section.source), self.wiring.store_section(section.target)
+        return self.roles - {Role.GATEWAY}, section, stores
+
+
+def config_of(wiring: Wiring) -> Config:
+    """The configuration, where a command needs one."""
+    assert wiring.loaded is not None
+    return wiring.loaded.config
+
+
+def roles_of(wiring: Wiring, named: Sequence[Role]) -> frozenset[Role]:
+    """The roles that were named, else all that the configuration has work for. Raises `UsageError` for idle ones."""
+    config = config_of(wiring)
+    live = {mode for section in config.replications.values() for mode in section.live}
+    useful = {
+        Role.WORKER: bool(config.replications),
+        Role.GATEWAY: config.gateway is not None,
+        Role.AGENT: LiveMode.WATCH in live,
+    }
+    for role in named:
+        if not useful[role]:
+            raise UsageError(f"the configuration has nothing to do for a process that is {role} only")
+    goes_on = live or config.gateway or any(each.every_seconds for each in config.replications.values())
+    if not goes_on:
+        raise UsageError(
+            "nothing here goes on: no replication has live or a schedule, and there is no gateway",
+            hint="`brigade run --once` runs each replication once",
+        )
+    return frozenset(named) or frozenset(role for role, is_useful in useful.items() if is_useful)
