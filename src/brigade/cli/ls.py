@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brigade.cli import options
+from brigade.cli.text import quote_key, utc
 
 if TYPE_CHECKING:
     from brigade.control.listing import Entry
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from brigade.wiring.wiring import Wiring
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-
-_SECOND_NS = 1_000_000_000
 
 
 @app.command()
@@ -71,8 +69,6 @@ def _as_json(entry: Entry) -> str:
 
 
 def _as_text(entry: Entry) -> str:
-    from brigade.cli.text import quote_key
-
     if entry.info is None:
         return f"{'':>14}  {'':20}  {quote_key(entry.name)}"
     modified = _modified(entry.info.modified_ns) or ""
@@ -80,6 +76,4 @@ def _as_text(entry: Entry) -> str:
 
 
 def _modified(modified_ns: int) -> str | None:
-    if not modified_ns:
-        return None
-    return datetime.fromtimestamp(modified_ns // _SECOND_NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(modified_ns) if modified_ns else None

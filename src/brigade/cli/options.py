@@ -31,6 +31,10 @@ State = Annotated[
         "configuration, then a file in your home.",
     ),
 ]
+OfReplication = Annotated[
+    str | None, typer.Argument(metavar="[REPLICATION]", help="A name, as the configuration and `status` tell it.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Only where the reason holds this text.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Include = Annotated[
     list[str] | None,

@@ -27,7 +27,7 @@ from brigade.state.backlog_sql import BacklogStatements, Lane, Mark
 from brigade.state.backlog_sqlite import SqliteBacklog
 from brigade.state.engine import Database
 from brigade.state.keys import decode_key, encode_key, encode_keys
-from brigade.state.rows import Claim, Lag, ParkedRow
+from brigade.state.rows import Claim, FailedRow, Lag, ParkedRow
 from brigade.state.schema import PARKED, backlog
 
 _SECOND_NS = 1_000_000_000
@@ -208,19 +208,71 @@ class Backlog:
             ParkedRow(decode_key(key), marked_ns, at, attempts, error) for key, marked_ns, at, attempts, error in rows
         ]
 
+    async def failing(
+        self,
+        replication_id: int,
+        limit: int = 1000,
+        start_after: str | None = None,
+        *,
+        among: Collection[str] | None = None,
+    ) -> list[FailedRow]:
+        """The next keys in byte order whose last attempt failed: parked, or to be tried again.
+
+        Fewer than `limit` means that these were the last. `among` looks at these keys alone. Passes all rows of the
+        replication: for a person who asks, not for every object.
+        """
+        columns = backlog.c
+        is_parked = (columns.lane == int(Lane.PARKED)).label("parked")
+        query = (
+            select(columns.key, is_parked, columns.marked_ns, columns.ready_ns, columns.attempts, columns.error)
+            .where(columns.replication_id == replication_id, columns.error.is_not(None))
+            .order_by(columns.key)
+            .limit(limit)
+        )
+        if start_after is not None:
+            query = query.where(columns.key > encode_key(start_after))
+        if among is None:
+            return await self._failed(query)
+        found = [await self._failed(query.where(columns.key.in_(part))) for part in _parts(among)]
+        return sorted((row for rows in found for row in rows), key=lambda row: encode_key(row.key))[:limit]
+
+    async def _failed(self, query: Select[Any]) -> list[FailedRow]:
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return [FailedRow(decode_key(key), bool(parked), *rest) for key, parked, *rest in rows]
+
+    async def try_again(self, replication_id: int, keys: Collection[str] | None = None) -> int:
+        """Try failed keys again now, all or these, with all their attempts. Returns how many there were.
+
+        Parked ones become live; of the others the pause ends, unless somebody is at work on them.
+        """
+        now_ns = self._clock.now_ns()
+        columns = backlog.c
+        values = {
+            "lane": case((PARKED, int(Lane.LIVE)), else_=columns.lane),
+            "ready_ns": case((columns.held_until_ns > now_ns, columns.held_until_ns), else_=now_ns),
+            "attempts": 0,
+        }
+        failed = (columns.error.is_not(None), columns.owner.is_(None))
+        counts = [
+            await self._write(update(backlog).where(*where, *failed).values(values))
+            for where in _where(replication_id, keys)
+        ]
+        self.wake()
+        return sum(counts)
+
     async def unpark(self, replication_id: int, keys: Collection[str] | None = None) -> int:
         """Try parked keys again, all or these, with all their attempts. Returns how many there were."""
         values = {"lane": int(Lane.LIVE), "ready_ns": self._clock.now_ns(), "attempts": 0}
         counts = [
             await self._write(update(backlog).where(*where).values(values))
-            for where in _parked_where(replication_id, keys)
+            for where in _where(replication_id, keys, PARKED)
         ]
         self.wake()
         return sum(counts)
 
     async def dismiss(self, replication_id: int, keys: Collection[str] | None = None) -> int:
         """Forget parked keys, all or these. Returns how many there were."""
-        return sum([await self._write(delete(backlog).where(*where)) for where in _parked_where(replication_id, keys)])
+        return sum([await self._write(delete(backlog).where(*where)) for where in _where(replication_id, keys, PARKED)])
 
     async def claimed(self, replication_id: int, keys: Collection[str]) -> set[str]:
         """Those of the keys that somebody is at work on."""
@@ -274,8 +326,8 @@ class Backlog:
             self._listener.close()
 
 
-def _parked_where(replication_id: int, keys: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
-    which = (backlog.c.replication_id == replication_id, PARKED)
+def _where(replication_id: int, keys: Collection[str] | None, *more: Any) -> Iterator[tuple[Any, ...]]:
+    which = (backlog.c.replication_id == replication_id, *more)
     if keys is None:
         yield which
         return

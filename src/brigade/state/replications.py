@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from brigade.clock import Clock
 from brigade.state.engine import Database
+from brigade.state.rows import ReplicationRow
 from brigade.state.schema import replications
 
 
@@ -27,6 +28,13 @@ class Replications:
             return int(known.id)
         created_ns = self._clock.now_ns()
         return await self._database.write.run(lambda connection: _ensure(connection, name, identity, created_ns))
+
+    async def all(self) -> list[ReplicationRow]:
+        """Every replication there has been, by name; of the same name the newest last."""
+        columns = replications.c
+        query = select(columns.id, columns.name, columns.identity).order_by(columns.name, columns.id)
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return [ReplicationRow(*row) for row in rows]
 
 
 def _ensure(connection: Connection, name: str, identity: str, created_ns: int) -> int:

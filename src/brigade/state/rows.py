@@ -26,6 +26,14 @@ class InventoryRow(NamedTuple):
     generation: int
 
 
+class ReplicationRow(NamedTuple):
+    """A replication that the state knows. Several may share a name: `identity` says which places it connects."""
+
+    id: int
+    name: str
+    identity: str
+
+
 class RunKind(StrEnum):
     """What a run does."""
 
@@ -99,6 +107,17 @@ class ParkedRow(NamedTuple):
     key: str
     marked_ns: int
     parked_ns: int
+    attempts: int
+    error: str
+
+
+class FailedRow(NamedTuple):
+    """A key whose last attempt failed: parked, or to be tried again. `at_ns` is when it was parked, or the next attempt."""
+
+    key: str
+    parked: bool
+    marked_ns: int
+    at_ns: int
     attempts: int
     error: str
 

@@ -214,6 +214,62 @@ async def test_a_parked_key_is_kept_with_its_reason_until_somebody_decides(state
     assert (await state.backlog.lag(ONE)).parked == 0
 
 
+async def fail(state: State, *keys: str, park: bool, pause_seconds: float = 100) -> None:
+    await state.backlog.mark(ONE, keys, live=False)
+    for claim in await state.backlog.claim([ONE], "me", 1000, 60):
+        if park:
+            await state.backlog.park(claim, f"no: {claim.key}")
+        else:
+            await state.backlog.retry(claim, pause_seconds, f"later: {claim.key}")
+
+
+async def test_what_fails_is_told_parked_or_not_page_by_page(state: State, clock: ManualClock) -> None:
+    marked_ns = clock.now_ns()
+    await fail(state, "b", "d", park=True)
+    await fail(state, "a", "c", park=False)
+    await state.backlog.mark(ONE, ["waits"], live=True)
+    first = await state.backlog.failing(ONE, limit=3)
+    assert [(row.key, row.parked, row.attempts) for row in first] == [("a", False, 1), ("b", True, 1), ("c", False, 1)]
+    assert first[0][2:4] == (marked_ns, marked_ns + 100 * SECOND_NS)
+    assert [row.key for row in await state.backlog.failing(ONE, start_after="c")] == ["d"]
+    assert [row.key for row in await state.backlog.failing(ONE, among=["d", "a", "waits", "absent"])] == ["a", "d"]
+    assert await state.backlog.failing(TWO) == []
+
+
+async def test_among_many_keys_those_that_fail_are_found_in_order(state: State) -> None:
+    keys = [f"k{number:04}" for number in range(1200)]
+    await fail(state, *keys[::300], park=True)
+    assert [row.key for row in await state.backlog.failing(ONE, among=reversed(keys))] == keys[::300]
+
+
+async def test_odd_keys_that_fail_come_back_as_they_went_in(state: State) -> None:
+    await fail(state, *ODD_KEYS, park=True)
+    assert {row.key for row in await state.backlog.failing(ONE)} == set(ODD_KEYS)
+    assert await state.backlog.try_again(ONE, ODD_KEYS) == len(set(ODD_KEYS))
+
+
+async def test_what_failed_is_tried_again_at_once_parked_or_not(state: State) -> None:
+    await fail(state, "b", "d", park=True)
+    await fail(state, "a", "c", park=False)
+    assert await state.backlog.try_again(ONE, ["a", "b", "absent"]) == 2
+    claims = {claim.key: claim for claim in await state.backlog.claim([ONE], "me", 10, 60)}
+    assert {key: claim.attempts for key, claim in claims.items()} == {"a": 0, "b": 0}
+    # What is in work is left to whoever has it.
+    assert await state.backlog.try_again(ONE) == 2
+    assert sorted(await keys_of(state, owner="another")) == ["c", "d"]
+    await state.backlog.done(list(claims.values()))
+    assert [row.key for row in await state.backlog.failing(ONE)] == ["c", "d"]
+
+
+async def test_trying_again_ends_no_hold(state: State, clock: ManualClock) -> None:
+    await fail(state, "k", park=False)
+    await state.backlog.mark(ONE, ["k"], live=True, hold_until_ns=clock.now_ns() + 50 * SECOND_NS)
+    assert await state.backlog.try_again(ONE) == 1
+    assert await keys_of(state) == []
+    clock.advance(50)
+    assert await keys_of(state) == ["k"]
+
+
 async def test_a_key_marked_while_it_is_parked_is_not_parked(state: State) -> None:
     await state.backlog.mark(ONE, ["k"], live=True)
     claim = await claim_one(state)

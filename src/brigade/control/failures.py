@@ -1,0 +1,148 @@
+"""Use cases: what keeps failing, and what a person decides about it. They work on the state alone, worker or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from brigade.errors import UsageError
+from brigade.state.rows import FailedRow, ReplicationRow
+from brigade.state.state import State
+
+_PAGE = 500
+
+
+class FailureState(StrEnum):
+    """`PARKED`: given up until somebody decides or the key changes. `RETRYING`: it will be tried again by itself."""
+
+    PARKED = "parked"
+    RETRYING = "retrying"
+
+
+class Failure(NamedTuple):
+    """A key that cannot be made right so far. `since_ns` is when its change was noticed.
+
+    `at_ns` is when it was parked, or when it is tried again.
+    """
+
+    replication: str
+    key: str
+    state: FailureState
+    reason: str
+    attempts: int
+    since_ns: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which failures are meant: all, those of a replication, some keys of it, those whose reason holds a text."""
+
+    replication: str | None = None
+    keys: tuple[str, ...] = ()
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.keys and self.replication is None:
+            raise UsageError("keys are those of a replication: name it first")
+
+
+class Decided(NamedTuple):
+    """How many failures a decision met, by replication, and the named keys that have not failed."""
+
+    counts: dict[str, int]
+    absent: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+async def failures(state: State, which: Which) -> AsyncIterator[Failure]:
+    """By replication, in key order. Raises `UsageError` for a replication that the state does not know."""
+    for row in await _replications(state, which.replication):
+        async for page in _pages(state, row, which):
+            for failed in page:
+                yield _failure(row, failed)
+
+
+async def retry(state: State, which: Which) -> Decided:
+    """Try them again now, with all their attempts. Raises `UsageError` for an unknown replication."""
+    counts: dict[str, int] = {}
+    met: set[str] = set()
+    for row in await _replications(state, which.replication):
+        async for page in _pages(state, row, which):
+            keys = [failed.key for failed in page]
+            if which.keys:
+                met.update(keys)
+            counts[row.name] = counts.get(row.name, 0) + await state.backlog.try_again(row.id, keys)
+    return Decided({name: count for name, count in counts.items() if count}, _absent(which, met))
+
+
+async def _pages(state: State, row: ReplicationRow, which: Which) -> AsyncIterator[list[FailedRow]]:
+    after: str | None = None
+    among = set(which.keys) or None
+    while True:
+        page = await state.backlog.failing(row.id, _PAGE, after, among=among)
+        chosen = [failed for failed in page if which.reason is None or which.reason in failed.error]
+        if chosen:
+            yield chosen
+        if len(page) < _PAGE:
+            return
+        after = page[-1].key
+
+
+async def _replications(state: State, name: str | None) -> list[ReplicationRow]:
+    """Those of that name; `everything` also means `everything/bucket`, one bucket of a whole store."""
+    known = await state.replications.all()
+    if name is None:
+        return known
+    found = [row for row in known if row.name == name or row.name.startswith(f"{name}/")]
+    if not found:
+        names = ", ".join(dict.fromkeys(row.name for row in known)) or "none"
+        raise UsageError(f"the state knows no replication {name!r}", hint=f"it knows: {names}")
+    return found
+
+
+def _failure(row: ReplicationRow, failed: FailedRow) -> Failure:
+    state = FailureState.PARKED if failed.parked else FailureState.RETRYING
+    return Failure(row.name, failed.key, state, failed.error, failed.attempts, failed.marked_ns, failed.at_ns)
+
+
+def _absent(which: Which, met: set[str]) -> tuple[str, ...]:
+    # With a reason, keys that failed for another one are passed over on purpose.
+    return () if which.reason is not None else tuple(key for key in dict.fromkeys(which.keys) if key not in met)
+
+
+class Group(NamedTuple):
+    """Failures of one replication for one reason."""
+
+    replication: str
+    reason: str
+    parked: int
+    retrying: int
+    examples: tuple[str, ...]
+
+
+async def by_reason(found: AsyncIterator[Failure], *, examples: int = 3) -> list[Group]:
+    """The failures grouped, the largest group first. Reasons that differ in the key alone are one."""
+    groups: dict[tuple[str, str], Group] = {}
+    async for failure in found:
+        place = failure.replication, reason_without_key(failure.reason, failure.key)
+        group = groups.get(place) or Group(*place, 0, 0, ())
+        if len(group.examples) < examples:
+            group = group._replace(examples=(*group.examples, failure.key))
+        if failure.state is FailureState.PARKED:
+            groups[place] = group._replace(parked=group.parked + 1)
+        else:
+            groups[place] = group._replace(retrying=group.retrying + 1)
+    return sorted(groups.values(), key=lambda group: -(group.parked + group.retrying))
+
+
+def reason_without_key(reason: str, key: str) -> str:
+    """The reason with `…` where it quotes the key; errors quote it with the prefix of its location."""
+    quoted = re.escape(repr(key)[1:])
+    return re.sub(rf"""['"][^'"]*?{quoted}""", "…", reason)

@@ -1,0 +1,111 @@
+"""Use case: how each replication stands, from the state alone: nothing is asked of a store or of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from brigade.clock import Clock
+from brigade.errors import UsageError
+from brigade.state.rows import Lag, ReplicationRow, Run, RunState
+from brigade.state.state import State
+
+_SECOND_NS = 1_000_000_000
+
+
+class Standing(StrEnum):
+    """How a replication stands; the first that fits, from the top.
+
+    `FAILING`: something is parked, or the last run did not end well. `RUNNING`: a run goes on. `BEHIND`: keys wait, or
+    the last run was cut off. `NEW`: it has never run. `IN_STEP`: the last run ended in step and nothing waits.
+    """
+
+    FAILING = "failing"
+    RUNNING = "running"
+    BEHIND = "behind"
+    NEW = "new"
+    IN_STEP = "in step"
+
+
+class Known(NamedTuple):
+    """A replication of the configuration. `identity` None: a whole store, whose buckets are `name/bucket`."""
+
+    name: str
+    identity: str | None
+
+
+class Status(NamedTuple):
+    """How one replication stands. `lag_seconds` is the age of the oldest change that waits, 0 if none does.
+
+    `result` is how the last run ended, `None` if there was none.
+    """
+
+    name: str
+    standing: Standing
+    backlog: int
+    lag_seconds: float
+    parked: int
+    last_run: Run | None
+    result: RunState | None
+
+
+async def status(
+    state: State, clock: Clock, *, configured: Sequence[Known] | None = None, names: Sequence[str] = ()
+) -> list[Status]:
+    """Each replication of the configuration, or each that the state knows where there is none.
+
+    Raises `UsageError` for a name that is neither.
+    """
+    rows = await state.replications.all()
+    chosen: list[tuple[str, ReplicationRow | None]] = [(row.name, row) for row in rows]
+    if configured is not None:
+        chosen = [found for known in configured for found in _rows_of(known, rows)]
+    if names:
+        _refuse_unknown(names, chosen)
+        chosen = [(name, row) for name, row in chosen if any(_is_named(name, each) for each in names)]
+    return [await _status(state, clock, name, row) for name, row in chosen]
+
+
+def _rows_of(known: Known, rows: Sequence[ReplicationRow]) -> list[tuple[str, ReplicationRow | None]]:
+    if known.identity is not None:
+        return [(known.name, next((row for row in rows if row.identity == known.identity), None))]
+    return [(row.name, row) for row in rows if row.name.startswith(f"{known.name}/")] or [(known.name, None)]
+
+
+def _refuse_unknown(names: Sequence[str], chosen: Sequence[tuple[str, ReplicationRow | None]]) -> None:
+    for each in names:
+        if not any(_is_named(name, each) for name, _ in chosen):
+            known = ", ".join(name for name, _ in chosen) or "none"
+            raise UsageError(f"there is no replication {each!r}", hint=f"there are: {known}")
+
+
+def _is_named(name: str, wanted: str) -> bool:
+    return name == wanted or name.startswith(f"{wanted}/")
+
+
+async def _status(state: State, clock: Clock, name: str, row: ReplicationRow | None) -> Status:
+    if row is None:
+        return Status(name, Standing.NEW, 0, 0.0, 0, None, None)
+    lag = await state.backlog.lag(row.id)
+    last = await state.runs.last(row.id)
+    now_ns = clock.now_ns()
+    result = None if last is None else _result(last, now_ns)
+    waited_ns = 0 if lag.oldest_marked_ns is None else max(0, now_ns - lag.oldest_marked_ns)
+    return Status(name, _standing(lag, result), lag.length, waited_ns / _SECOND_NS, lag.parked, last, result)
+
+
+def _result(run: Run, now_ns: int) -> RunState:
+    """A run whose process is gone was interrupted, though nobody has written that down yet."""
+    gone = run.state is RunState.RUNNING and (run.lease_until_ns <= now_ns or run.owner.is_dead())
+    return RunState.INTERRUPTED if gone else run.state
+
+
+def _standing(lag: Lag, result: RunState | None) -> Standing:
+    if lag.parked or result in (RunState.FAILED, RunState.REFUSED):
+        return Standing.FAILING
+    if result is RunState.RUNNING:
+        return Standing.RUNNING
+    if lag.length or result is RunState.INTERRUPTED:
+        return Standing.BEHIND
+    return Standing.NEW if result is None else Standing.IN_STEP
