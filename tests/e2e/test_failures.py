@@ -136,3 +136,33 @@ async def test_what_a_store_refuses_is_told_at_once_and_holds_nobody_up(brigade,
             return await failing(brigade) == []
 
         await until(none)
+
+
+@pytest.mark.timeout(120)
+async def test_what_fails_in_the_first_comparison_is_parked_and_each_later_one_tries_it_again(brigade, place, tmp_path):
+    source = place("seaweed")
+    source.put("bad", b"poison")
+    source.put("good", b"x")
+    root = tmp_path / "files"
+    (root / "bad").mkdir(parents=True)
+    (root / "bad" / "one").write_bytes(b"1")
+    a = brigade.reach("a", source)
+    brigade.replications = {"files": {"source": a, "target": "./files", "live": ["gateway"], "reconcile": "2s"}}
+    brigade.gateway = {"listen": "127.0.0.1:0", "store": "a", "users": {"ann": {"keys": [CLIENT]}}}
+    brigade.write_config()
+    process = await brigade.start("run")
+
+    async def is_parked() -> bool:
+        return [line["state"] for line in await failing(brigade)] == ["parked"]
+
+    await until_there((root / "good").is_file)
+    await until(is_parked)
+    shutil.rmtree(root / "bad")
+    await until_there((root / "bad").is_file)
+
+    async def is_well() -> bool:
+        return (await brigade("status", "--json")).json["state"] == "in step" and await failing(brigade) == []
+
+    await until(is_well)
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process)).code == 0

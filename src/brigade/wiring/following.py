@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from brigade.changes.base import Intake, Routes, Subscription
 from brigade.changes.rescan import ListedRescans
 from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.control.aftercare import Unsettled, hand_over
 from brigade.control.following import follow, pause, until
 from brigade.control.schedule import Jobs, Schedule
 from brigade.control.sync import sync
 from brigade.control.units import Unit
-from brigade.control.watching import Failures
+from brigade.control.watching import Failures, Fanout
 from brigade.control.work import Opened, Work, opened
 from brigade.engine.groups import first_error
 from brigade.engine.report import RunResult
@@ -126,14 +127,19 @@ class ScheduleUnit(Unit):
         if isinstance(work, Failed):
             raise work.error
         scene = self._scene
-        seen = self._failures[work.name] = Failures()
-        return await sync(
+        seen, left = Failures(), Unsettled()
+        self._failures[work.name] = seen
+        result = await sync(
             work,
             state=scene.state,
             clock=scene.clock,
-            observer=seen,
+            observer=Fanout([seen, left]),
             tell=lambda words: scene.voice.trouble(work.name, words),
         )
+        if work.followed:
+            number = await scene.state.replications.ensure(work.name, work.identity)
+            await hand_over(scene.state, number, result, left.keys)
+        return result
 
 
 async def tell_troubles(scene: Scene, name: str, intake: Intake) -> None:
