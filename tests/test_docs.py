@@ -12,7 +12,7 @@ import typer
 
 from brigade import errors
 from brigade.cli.main import INTERRUPTED, VERBS
-from brigade.config.gateway import GatewaySection, KeySection, RouteSection, UserSection
+from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
@@ -24,7 +24,16 @@ from brigade.objects import Proof
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 
-SECTIONS = [Config, ReplicationSection, *STORE_SECTIONS.values(), GatewaySection, UserSection, RouteSection, KeySection]
+SECTIONS = [
+    Config,
+    ReplicationSection,
+    *STORE_SECTIONS.values(),
+    GatewaySection,
+    TlsSection,
+    UserSection,
+    RouteSection,
+    KeySection,
+]
 
 # Steps on the way to a decision, never the outcome of an object.
 INNER_ACTIONS = {ActionKind.EXAMINE_CONTENT, ActionKind.EXAMINE_ATTRIBUTES}
@@ -61,6 +70,7 @@ def options(command: typer.core.TyperCommand) -> set[str]:
     return {
         option
         for parameter in command.params
+        if not getattr(parameter, "hidden", False)
         for option in [*parameter.opts, *parameter.secondary_opts]
         if option.startswith("-") and option not in ("--help", "-h")
     }

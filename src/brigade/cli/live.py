@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from brigade.cli.session import run_until_stopped
+from brigade.cli.siblings import Siblings, ended_by_parent
 from brigade.cli.text import one_line
+from brigade.engine.groups import first_error
 from brigade.errors import UsageError
+from brigade.wiring.state import STATE_VARIABLE
 
 if TYPE_CHECKING:
     from brigade.control.run_all import Ended
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from brigade.wiring.wiring import Wiring
 
 
-def go_on(wiring: Wiring, names: Sequence[str]) -> int:
+def go_on(wiring: Wiring, names: Sequence[str], *, processes: int, is_sibling: bool) -> int:
     """Work in the roles of these names until stopped; returns the exit code."""
     from brigade.wiring.live import Live
     from brigade.wiring.scene import Role
@@ -28,18 +32,54 @@ def go_on(wiring: Wiring, names: Sequence[str]) -> int:
             f"there is no role {unknown[0]!r}",
             hint=f"roles are {', '.join(Role)}; with --once replications are named",
         )
-    live = Live(wiring, [Role(name) for name in names], Lines())
+    lines = Lines(is_sibling=is_sibling)
+    live = Live(wiring, [Role(name) for name in names], lines, processes=processes, is_sibling=is_sibling)
+    siblings = Siblings(
+        _sibling_arguments(wiring, names),
+        {**wiring.environment, STATE_VARIABLE: wiring.state_url()},
+        processes - 1,
+        clock=wiring.clock,
+        trouble=lines.trouble,
+    )
+
+    async def work(stop: asyncio.Event, reload: asyncio.Event) -> None:
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(siblings.run(stop))
+                orphaned = group.create_task(_stop_with_parent(stop)) if is_sibling else None
+                await live.run(stop, reload)
+                if orphaned is not None:
+                    orphaned.cancel()
+
     logging.basicConfig(handlers=[_one_line_handler()], level=logging.WARNING, force=True)
-    run_until_stopped(live.run)
-    typer.echo("stopped")
+    run_until_stopped(work, on_reload=siblings.reload)
+    if not is_sibling:
+        typer.echo("stopped")
     return 0
 
 
+def _sibling_arguments(wiring: Wiring, names: Sequence[str]) -> list[str]:
+    assert wiring.loaded is not None
+    return ["run", *names, "--sibling", "--config", str(wiring.loaded.file)]
+
+
+async def _stop_with_parent(stop: asyncio.Event) -> None:
+    await ended_by_parent()
+    stop.set()
+
+
 class Lines:
-    """A line for everything. What it does goes to the output, troubles go to the error output."""
+    """A line for everything. What it does goes to the output, troubles go to the error output.
+
+    What a sibling does the first process has said already.
+    """
+
+    def __init__(self, *, is_sibling: bool = False) -> None:
+        self._is_sibling = is_sibling
 
     def started(self, words: str) -> None:
-        typer.echo(one_line(words))
+        if not self._is_sibling:
+            typer.echo(one_line(words))
 
     def trouble(self, name: str, words: str) -> None:
         typer.echo(f"note: {name}: {one_line(words)}", err=True)

@@ -35,10 +35,14 @@ def run(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Run each replication once and end.")] = False,
     parallel: Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="Replications side by side.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Processes that share the work on this machine.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plans, change nothing.")] = False,
     as_json: options.Json = False,
     config: options.Config = None,
     state: options.State = None,
+    sibling: Annotated[bool, typer.Option("--sibling", hidden=True)] = False,
 ) -> None:
     """Follow what is live, serve the gateway, compare by schedule, until stopped. With --once run each once and end."""
     from brigade.cli.session import load_wiring, run_async
@@ -48,7 +52,10 @@ def run(
             raise UsageError("--dry-run, --json and --parallel go with --once")
         from brigade.cli.live import go_on
 
-        raise typer.Exit(go_on(load_wiring(config, state, needs_config=True), names or []))
+        wiring = load_wiring(config, state, needs_config=True)
+        raise typer.Exit(go_on(wiring, names or [], processes=processes, is_sibling=sibling))
+    if processes != 1:
+        raise UsageError("--processes goes without --once")
     wiring = load_wiring(config, state, needs_config=True)
     runner = _Runner(wiring, as_json=as_json, dry_run=dry_run)
     raise typer.Exit(run_async(lambda: runner.run(names or [], parallel)))

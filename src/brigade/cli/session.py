@@ -44,10 +44,13 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return _run(with_signals())
 
 
-def run_until_stopped(work: Callable[[asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+def run_until_stopped(
+    work: Callable[[asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]], *, on_reload: Callable[[], None]
+) -> None:
     """Run on uvloop until SIGINT or SIGTERM, which asks for the end in good order; a second one ends it at once.
 
-    `work` takes what asks for the end, and what SIGHUP asks for: that the configuration be read again.
+    `work` takes what asks for the end, and what SIGHUP asks for, that the configuration be read again; so does
+    `on_reload`.
     """
 
     async def with_signals() -> None:
@@ -63,7 +66,12 @@ def run_until_stopped(work: Callable[[asyncio.Event, asyncio.Event], Coroutine[A
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop_or_hurry)
-        loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+        def read_again() -> None:
+            reload.set()
+            on_reload()
+
+        loop.add_signal_handler(signal.SIGHUP, read_again)
         await work(stop, reload)
 
     _run(with_signals())

@@ -31,10 +31,18 @@ class RouteSection(Section):
     user: Annotated[Text | None, Field(description="For this user only; for everybody if left out")] = None
 
 
+class TlsSection(Section):
+    """The certificate that a listener of ours presents."""
+
+    certificate: Annotated[Text, Field(description="A file of PEM certificates, the server's own first")]
+    key: Annotated[Text | None, Field(description="The file of its key; that of the certificate if left out")] = None
+
+
 class GatewaySection(Section):
     """An S3 endpoint in front of the stores."""
 
     listen: Annotated[Address, Field(description="Address and port: 127.0.0.1:9000, [::1]:9000")] = ("127.0.0.1", 9000)
+    tls: Annotated[TlsSection | None, Field(description="Serve HTTPS with this certificate")] = None
     store: Annotated[Text | None, Field(description="The store of every bucket that nothing else names")] = None
     users: Annotated[dict[str, UserSection], Field(description="Who may ask, by name")] = Field(default_factory=dict)
     routes: Annotated[list[RouteSection], Field(description="Which store serves a bucket")] = Field(

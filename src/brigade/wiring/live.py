@@ -10,7 +10,7 @@ from brigade.config.load import Loaded
 from brigade.config.replications import LiveMode
 from brigade.control.units import Unit, Units
 from brigade.engine.groups import first_error
-from brigade.errors import BrigadeError, ConfigError
+from brigade.errors import BrigadeError, ConfigError, UsageError
 from brigade.wiring.following import FollowUnit, ScheduleUnit
 from brigade.wiring.rereading import readings
 from brigade.wiring.routes import check_routes, sections, work_of
@@ -19,6 +19,7 @@ from brigade.wiring.serving import GatewayUnit
 from brigade.wiring.wiring import Wiring
 
 if TYPE_CHECKING:
+    from brigade.config.model import Config
     from brigade.state.state import State
 
 _CONFIGURATION = "configuration"
@@ -27,11 +28,17 @@ _CONFIGURATION = "configuration"
 class Live:
     """Everything of one process. `stop` ends it in good order; cancelling ends it at once, and nothing is lost."""
 
-    def __init__(self, wiring: Wiring, named: Sequence[Role], voice: Voice) -> None:
+    def __init__(
+        self, wiring: Wiring, named: Sequence[Role], voice: Voice, *, processes: int = 1, is_sibling: bool = False
+    ) -> None:
         self._wiring = wiring
         self._named = named
         self._voice = voice
+        self._is_sibling = is_sibling
+        self._shares_port = is_sibling or processes > 1
         self._roles = roles_of(wiring, named)
+        if self._shares_port:
+            _check_shared(config_of(wiring), self._roles)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Work until `stop`. On `reload`, and when the file changes, the configuration is read again.
@@ -50,7 +57,8 @@ class Live:
                     units.stop()
 
     def _scene(self, state: State) -> Scene:
-        return Scene(self._wiring, self._roles, state, self._voice)
+        roles = self._roles - {Role.AGENT} if self._is_sibling else self._roles
+        return Scene(self._wiring, roles, state, self._voice, self._shares_port, self._is_sibling)
 
     async def _keep_up(self, units: Units, state: State, reload: asyncio.Event) -> None:
         """Follow the configuration."""
@@ -58,8 +66,7 @@ class Live:
         wiring = self._wiring
         file = self._wiring.loaded.file
         async for loaded in readings(file, wiring.environment, clock=wiring.clock, asked=reload, refuse=self._refuse):
-            if loaded.config != config_of(self._wiring):
-                await self._take_up(loaded, units, state)
+            await self._take_up(loaded, units, state)
 
     async def _take_up(self, loaded: Loaded, units: Units, state: State) -> None:
         earlier = self._wiring, self._roles
@@ -88,7 +95,7 @@ async def _wanted(scene: Scene) -> list[Unit]:
             numbers[name] = await scene.state.replications.ensure(work.name, work.identity)
             if Role.WORKER in scene.roles or (Role.AGENT in scene.roles and LiveMode.WATCH in section.live):
                 units.append(FollowUnit(scene, name, section, numbers[name]))
-    if Role.WORKER in scene.roles:
+    if Role.WORKER in scene.roles and not scene.is_sibling:
         units += [ScheduleUnit(scene, name, section) for name, section in known]
     if Role.GATEWAY in scene.roles and scene.config.gateway is not None:
         units.append(GatewayUnit(scene, scene.config.gateway, numbers))
@@ -101,3 +108,11 @@ def _check(wiring: Wiring, earlier: Wiring | None = None) -> None:
         raise ConfigError(problems[0], hint=f"and {len(problems) - 1} more" if len(problems) > 1 else "")
     if earlier is not None and wiring.state_url() != earlier.state_url():
         raise ConfigError("another state needs another start of the process")
+
+
+def _check_shared(config: Config, roles: frozenset[Role]) -> None:
+    """Raise `UsageError` where several processes cannot share the work."""
+    if not roles - {Role.AGENT}:
+        raise UsageError("--processes shares the work of workers and gateways, and here is none")
+    if config.gateway is not None and config.gateway.listen[1] == 0:
+        raise UsageError("several processes share the port of the gateway: gateway.listen must name one")

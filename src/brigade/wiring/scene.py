@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from brigade.clock import Clock
@@ -37,12 +38,18 @@ class Voice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One reading of the configuration; another reading makes another scene with the same state."""
+    """One reading of the configuration; another reading makes another scene with the same state.
+
+    `shares_port`: other processes of this machine listen on the gateway's port too. `is_sibling`: another process
+    has started this one to share its work, and keeps the schedules to itself.
+    """
 
     wiring: Wiring
     roles: frozenset[Role]
     state: State
     voice: Voice
+    shares_port: bool = False
+    is_sibling: bool = False
 
     @property
     def clock(self) -> Clock:
@@ -53,6 +60,12 @@ class Scene:
     def config(self) -> Config:
         """What the file says."""
         return config_of(self.wiring)
+
+    @property
+    def directory(self) -> Path:
+        """Where the relative paths of the configuration start."""
+        assert self.wiring.loaded is not None
+        return self.wiring.loaded.directory
 
     def spec_of(self, section: ReplicationSection) -> object:
         """All that a replication depends on: if it is equal, nothing has changed for it."""
