@@ -42,7 +42,9 @@ def run(
     as_json: options.Json = False,
     config: options.Config = None,
     state: options.State = None,
-    sibling: Annotated[bool, typer.Option("--sibling", hidden=True)] = False,
+    sibling: Annotated[
+        bool, typer.Option("--sibling", hidden=True, help="Started by another to share its work.")
+    ] = False,
 ) -> None:
     """Follow what is live, serve the gateway, compare by schedule, until stopped. With --once run each once and end."""
     from brigade.cli.session import load_wiring, run_async
