@@ -35,10 +35,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _lines(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     yield f"{old['date']} {old['revision']}  →  {new['date']} {new['revision']}; new divided by old, below 1 is less"
-    yield f"{'workload':14}{'tool':20}" + "".join(f"{label:>12}" for _, label in _MEASURES)
+    yield f"{'workload':20}{'tool':20}" + "".join(f"{label:>12}" for _, label in _MEASURES)
     for workload, tool in _shared(old, new):
         before, after = (result["workloads"][workload]["tools"][tool] for result in (old, new))
-        yield f"{workload:14}{tool:20}" + "".join(f"{_ratio(before, after, name):>12}" for name, _ in _MEASURES)
+        yield f"{workload:20}{tool:20}" + "".join(f"{_ratio(before, after, name):>12}" for name, _ in _MEASURES)
 
 
 def _shared(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +28,12 @@ class Turn(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run and what was wrong with it; empty if it did all it had to do."""
+    """One run and what was wrong with it; empty if it did all it had to do. `figures` are those of one workload."""
 
     measured: Measured
     server_cpu_seconds: float
     trouble: str
+    figures: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,18 @@ def _run(contest: Contest, ground: Ground, name: str, sizes: Sizes) -> Run:
         served_seconds = ground.server_cpu_seconds()
         measured = measure(command, directory=turn.directory, timeout_seconds=sizes.timeout_seconds)
         served_seconds = ground.server_cpu_seconds() - served_seconds
-        trouble = _failure(measured, sizes.timeout_seconds) or contest.judge(name, turn, measured)
-        return Run(measured, served_seconds, trouble)
+        trouble = _failure(measured, sizes.timeout_seconds)
+        if command.drives and not trouble:
+            return _driven(contest, name, turn, measured)
+        return Run(measured, served_seconds, trouble or contest.judge(name, turn, measured))
+
+
+def _driven(contest: Contest, name: str, turn: Turn, measured: Measured) -> Run:
+    """The run as its driver tells it."""
+    told = json.loads(measured.output)
+    cost = {field: told.pop(field) for field in ("wall_seconds", "cpu_seconds", "user_seconds", "peak_rss_bytes")}
+    served_seconds, trouble = told.pop("server_cpu_seconds"), told.pop("trouble")
+    return Run(measured._replace(**cost), served_seconds, trouble or contest.judge(name, turn, measured), told)
 
 
 @contextmanager
@@ -97,7 +109,7 @@ def _line(contest: Contest, name: str, number: int, run: Run) -> str:
     cost = run.measured
     rate = contest.units / cost.wall_seconds
     return (
-        f"{contest.name:12} {number + 1}/{contest.rounds} {name:18} {cost.wall_seconds:8.2f} s {cost.cpu_seconds:8.2f} s CPU"
+        f"{contest.name:18} {number + 1}/{contest.rounds} {name:18} {cost.wall_seconds:8.2f} s {cost.cpu_seconds:8.2f} s CPU"
         f" {cost.peak_rss_bytes / 2**20:6.0f} MiB {rate:10.1f} {contest.unit}s/s"
         + (f"  FAILED: {run.trouble}" if run.trouble else "")
     )

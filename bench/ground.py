@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.data import Data
-from bench.measure import process_cpu_seconds
+from bench.measure import Command, measure, process_cpu_seconds
+from brigade.testing.processes import StartFailed
 from brigade.testing.servers import Endpoint, SeaweedServer
 
 # A server that uses less than this of one core has done what the last run left it to do.
@@ -30,7 +31,7 @@ _MEMORY_DIRECTORY, _MEMORY_NEEDED_BYTES = Path("/dev/shm"), 12 * 1024**3
 _ENTRY = re.compile(r"<Contents>(.*?)</Contents>", re.DOTALL)
 
 
-class _BenchServer(SeaweedServer):
+class BenchServer(SeaweedServer):
     """A server that drops a full bucket at once; deleting its objects one by one would take longer than copying them."""
 
     def _arguments(self) -> list[str]:
@@ -39,6 +40,7 @@ class _BenchServer(SeaweedServer):
 
     @property
     def pids(self) -> list[int]:
+        """Its processes."""
         return [helper.pid for helper in self._helpers]
 
 
@@ -60,8 +62,10 @@ class Configs(NamedTuple):
 class Ground:
     """A server, its buckets, and a directory that goes when the benchmark ends."""
 
-    def __init__(self, directory: Path, server: _BenchServer) -> None:
+    def __init__(self, directory: Path, durable_directory: Path, server: BenchServer) -> None:
         self.directory = directory
+        # On a disk even if the rest is in memory: for a state whose commits shall cost what they cost.
+        self.durable_directory = durable_directory
         self.endpoint = server.endpoint
         self._server = server
         self._client = _client(server.endpoint)
@@ -115,9 +119,14 @@ class Ground:
                 return f"{key} came out with {seen.size_bytes} bytes and the ETag {seen.etag}"
         return ""
 
+    @property
+    def server_pids(self) -> list[int]:
+        """The processes of the server."""
+        return self._server.pids
+
     def server_cpu_seconds(self) -> float:
         """What the server has used so far."""
-        return process_cpu_seconds(self._server.pids)
+        return process_cpu_seconds(self.server_pids)
 
     def calm_down(self, seconds: float) -> None:
         """Wait until the server was calm for so long: what the last run left it to do must not burden the next one."""
@@ -188,9 +197,20 @@ def prepared() -> Iterator[Ground]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="brigade-bench-", dir=_roomy())))
         server_directory = directory / "server"
         server_directory.mkdir()
-        ground = Ground(directory, stack.enter_context(_BenchServer(server_directory)))
+        durable = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="brigade-bench-")))
+        ground = Ground(directory, durable, stack.enter_context(BenchServer(server_directory)))
         stack.callback(ground.close)
         yield ground
+
+
+def must(ground: Ground, command: Command, timeout_seconds: float) -> None:
+    """Run what a workload needs first. Raises `StartFailed`."""
+    measured = measure(command, directory=ground.directory, timeout_seconds=timeout_seconds)
+    if measured.exit_code != 0:
+        program = Path(command.arguments[0]).name
+        raise StartFailed(
+            f"preparing by {program} ended with {measured.exit_code}: {measured.errors or measured.output}"
+        )
 
 
 def _roomy() -> str | None:

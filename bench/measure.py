@@ -19,10 +19,14 @@ _TAIL_BYTES = 2000
 
 
 class Command(NamedTuple):
-    """What to run. Secrets go into `env` or files, never into `arguments`."""
+    """What to run. Secrets go into `env` or files, never into `arguments`.
+
+    `drives`: it is a driver, which prints what the programs that it drives have cost (see `bench.driving`).
+    """
 
     arguments: Sequence[str]
     env: Mapping[str, str] = {}
+    drives: bool = False
 
 
 class Measured(NamedTuple):
@@ -110,12 +114,24 @@ def _status_bytes(pid: int, field: str) -> int:
 
 def process_cpu_seconds(pids: Iterable[int]) -> float:
     """The CPU that running processes have used since they started."""
-    ticks = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / _TICKS_PER_SECOND
+    return sum(user + system for user, system in map(_ticks, pids)) / _TICKS_PER_SECOND
+
+
+def process_user_seconds(pids: Iterable[int]) -> float:
+    """The part of it that was not the kernel's."""
+    return sum(user for user, _ in map(_ticks, pids)) / _TICKS_PER_SECOND
+
+
+def process_peak_bytes(pid: int) -> int:
+    """The most memory that a running process has held."""
+    return _status_bytes(pid, "VmHWM:")
+
+
+def _ticks(pid: int) -> tuple[int, int]:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]), int(fields[12])
+    return 0, 0
 
 
 def _tail(descriptor: int) -> str:

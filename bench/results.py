@@ -58,12 +58,16 @@ def failures(document: Document) -> list[str]:
 
 
 def ratio(workload: Document, measure: str, tool: str, peer: str) -> float | None:
-    """The median over the rounds of `tool` divided by `peer`, each pair from one round; None without a whole pair."""
+    """The median over the rounds of `tool` divided by `peer`, each pair from one round.
+
+    None without a whole pair, or where the peer has nothing to compare with.
+    """
     tools = workload["tools"]
     if tool not in tools or peer not in tools:
         return None
     pairs = zip(tools[tool]["runs"], tools[peer]["runs"], strict=True)
-    found = [ours[measure] / theirs[measure] for ours, theirs in pairs if not ours["trouble"] and not theirs["trouble"]]
+    good = [(ours, theirs) for ours, theirs in pairs if not ours["trouble"] and not theirs["trouble"]]
+    found = [ours[measure] / theirs[measure] for ours, theirs in good if theirs[measure]]
     return median(found) if found else None
 
 
@@ -76,7 +80,7 @@ def _summary(contest: Contest, runs: Sequence[Run]) -> Document:
     rows = [_row(run) for run in runs]
     good = [row for row in rows if not row["trouble"]]
     summary: Document = {"runs": rows}
-    for name in MEASURES:
+    for name in (*MEASURES, *(runs[0].figures if runs else ())):
         summary[name] = median([row[name] for row in good]) if good else None
     summary["units_per_second"] = contest.units / summary["wall_seconds"] if good else None
     summary["cpu_seconds_per_unit"] = summary["cpu_seconds"] / contest.units if good else None
@@ -91,6 +95,7 @@ def _row(run: Run) -> Document:
         "user_seconds": round(cost.user_seconds, 4),
         "peak_rss_bytes": cost.peak_rss_bytes,
         "server_cpu_seconds": round(run.server_cpu_seconds, 2),
+        **{name: round(value, 4) for name, value in run.figures.items()},
         "exit_code": cost.exit_code,
         "trouble": run.trouble,
     }

@@ -1,6 +1,6 @@
 """`make bench`: holds the contests, writes the result and the tables.
 
-    python -m bench [--quick] [--only small,unchanged] [--rounds 5] [--no-docs]
+    python -m bench [--quick] [--only small,gateway] [--rounds 5] [--no-docs]
 
 The exit code is 0 when every run did all it had to do, whoever was faster.
 """
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     sizes = SIZES["quick" if asked.quick else asked.size]
     if asked.rounds:
-        sizes = replace(sizes, rounds=asked.rounds, start_rounds=asked.rounds)
+        sizes = replace(sizes, rounds=asked.rounds, start_rounds=asked.rounds, live_rounds=asked.rounds)
     document = results.document(sizes, _hold_all(sizes, asked.only or list(WORKLOADS)))
     document["targets"] = verdicts(document["workloads"])
     path = results.write(document, asked.results)
@@ -51,17 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small sizes, for a first look")
     parser.add_argument("--size", choices=list(SIZES), default="full", help="how much is moved")
     parser.add_argument("--rounds", type=int, help="how often each tool runs")
-    parser.add_argument("--only", type=_names, help="these workloads, separated by commas")
+    parser.add_argument("--only", type=workloads_named, help="these workloads, separated by commas")
     parser.add_argument("--results", type=Path, default=results.DIRECTORY, help="folder for the result")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md as it is")
     return parser
 
 
-def _names(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in WORKLOADS:
-            raise argparse.ArgumentTypeError(f"{name!r} is no workload; there are {', '.join(WORKLOADS)}")
+def workloads_named(text: str) -> list[str]:
+    """The workloads of these names; the first word of several names them all."""
+    names = []
+    for word in text.split(","):
+        found = [word] if word in WORKLOADS else [name for name in WORKLOADS if name.startswith(f"{word}-")]
+        if not found:
+            raise argparse.ArgumentTypeError(f"{word!r} is no workload; there are {', '.join(WORKLOADS)}")
+        names += found
     return names
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MEBIBYTE = 1024 * 1024
 
@@ -23,13 +23,73 @@ class Sizes:
     listed_few: int
     listed_many: int
     start_rounds: int
+    gateway_requests: int
+    lag_seconds: float
+    drain_objects: int
+    fleet_objects: int
+    live_rounds: int
     timeout_seconds: float
     calm_seconds: float
 
 
-FULL = Sizes("full", 5, 10_000, 4096, 20, 64 * MEBIBYTE, 8 * MEBIBYTE, 100_000, 64, 10_000, 1_000_000, 9, 300, 0.5)
-QUICK = Sizes("quick", 3, 2_000, 4096, 6, 64 * MEBIBYTE, 8 * MEBIBYTE, 10_000, 64, 10_000, 100_000, 5, 120, 0.5)
+FULL = Sizes(
+    name="full",
+    rounds=5,
+    small_objects=10_000,
+    small_bytes=4096,
+    large_objects=20,
+    large_bytes=64 * MEBIBYTE,
+    part_bytes=8 * MEBIBYTE,
+    unchanged_objects=100_000,
+    unchanged_bytes=64,
+    listed_few=10_000,
+    listed_many=1_000_000,
+    start_rounds=9,
+    gateway_requests=10_000,
+    lag_seconds=300,
+    drain_objects=20_000,
+    fleet_objects=10_000,
+    live_rounds=3,
+    timeout_seconds=600,
+    calm_seconds=0.5,
+)
+QUICK = replace(
+    FULL,
+    name="quick",
+    rounds=3,
+    small_objects=2_000,
+    large_objects=6,
+    unchanged_objects=10_000,
+    listed_many=100_000,
+    start_rounds=5,
+    gateway_requests=4_000,
+    lag_seconds=20,
+    drain_objects=4_000,
+    fleet_objects=4_000,
+    live_rounds=2,
+    timeout_seconds=120,
+)
 # What the test of the harness runs: it proves that every step works, and its figures mean nothing.
-SMOKE = Sizes("smoke", 1, 30, 4096, 1, 11 * MEBIBYTE, 5 * MEBIBYTE, 60, 64, 1_000, 3_000, 1, 30, 0.0)
+SMOKE = Sizes(
+    name="smoke",
+    rounds=1,
+    small_objects=30,
+    small_bytes=4096,
+    large_objects=1,
+    large_bytes=11 * MEBIBYTE,
+    part_bytes=5 * MEBIBYTE,
+    unchanged_objects=60,
+    unchanged_bytes=64,
+    listed_few=1_000,
+    listed_many=3_000,
+    start_rounds=1,
+    gateway_requests=60,
+    lag_seconds=1,
+    drain_objects=50,
+    fleet_objects=60,
+    live_rounds=1,
+    timeout_seconds=30,
+    calm_seconds=0.0,
+)
 
 SIZES = {sizes.name: sizes for sizes in (FULL, QUICK, SMOKE)}

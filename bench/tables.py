@@ -94,8 +94,8 @@ def _ratios(workload: Document, tool: str) -> tuple[str, str]:
 
 
 def _per_unit(seconds: float, unit: str) -> str:
-    if unit == "object":
-        return f"{seconds * 1e6:.0f} µs/object" if seconds >= 1e-5 else f"{seconds * 1e6:.1f} µs/object"
+    if unit in ("object", "request", "write"):
+        return f"{seconds * 1e6:.0f} µs/{unit}" if seconds >= 1e-5 else f"{seconds * 1e6:.1f} µs/{unit}"
     return _seconds(seconds) + ("/GB" if unit == "GB" else "")
 
 

@@ -41,12 +41,28 @@ RATIOS = (
     Ratio("directory", "cpu", "s5cmd", 1.0),
     Ratio("unchanged", "rate", "rclone", 1.0),
     Ratio("unchanged", "cpu", "rclone", 0.8),
+    Ratio("gateway-large-get", "rate", "direct", 0.85),
+    Ratio("gateway-large-put", "rate", "direct", 0.85),
+    Ratio("gateway-capture", "rate", "capture-off", 0.85),
+    Ratio("drain", "rate", "rclone", 1.5),
+    Ratio("fleet", "rate", "one-worker", 1.6),
 )
 CEILINGS = (
     Ceiling("start", "help", "wall_seconds", 0.15),
     Ceiling("start", "sync-directories", "cpu_seconds", 0.4),
     Ceiling("start", "sync-buckets", "cpu_seconds", 0.4),
+    Ceiling("gateway-get", "brigade", "cpu_seconds_per_unit", 200e-6),
+    Ceiling("gateway-put", "brigade", "cpu_seconds_per_unit", 200e-6),
+    Ceiling("lag", "brigade", "median_seconds", 0.15),
+    Ceiling("lag", "brigade", "p99_seconds", 1.0),
 )
+_CEILING_WORDS = {
+    "wall_seconds": "of wall time",
+    "cpu_seconds": "of CPU",
+    "cpu_seconds_per_unit": "of CPU a request",
+    "median_seconds": "from acknowledgement to target, median",
+    "p99_seconds": "from acknowledgement to target, 99th percentile",
+}
 MEMORY_LIMIT_MIB = 60.0
 
 
@@ -71,9 +87,8 @@ def _ratio_verdict(target: Ratio, workload: Document) -> Document:
 
 
 def _ceiling_verdict(ceiling: Ceiling, workloads: Document) -> Document:
-    measured = workloads[ceiling.workload]["tools"][ceiling.tool][ceiling.measure]
-    what = "wall time" if ceiling.measure == "wall_seconds" else "CPU"
-    text = f"{ceiling.workload}, {ceiling.tool}: at most {ceiling.limit:g} s of {what}"
+    measured = workloads[ceiling.workload]["tools"][ceiling.tool].get(ceiling.measure)
+    text = f"{ceiling.workload}, {ceiling.tool}: at most {ceiling.limit:g} s {_CEILING_WORDS[ceiling.measure]}"
     return _verdict(text, measured, ceiling.limit, reached=measured is not None and measured <= ceiling.limit)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from bench.driving import TASK_VARIABLE
 from bench.floor import ENDPOINT_VARIABLE
 from bench.ground import Ground
 from bench.measure import Command
@@ -53,6 +54,16 @@ def module(name: str, *arguments: str, env: dict[str, str]) -> Command:
     """A module of this folder as a process of its own, which runs elsewhere."""
     program = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module({name!r}, run_name='__main__')"
     return Command([sys.executable, "-c", program, *arguments], env)
+
+
+def driver(name: str, **asked: object) -> Command:
+    """A driver of this folder and what it is to do."""
+    return module(name, env={TASK_VARIABLE: json.dumps(asked)})._replace(drives=True)
+
+
+def as_task(command: Command) -> dict[str, object]:
+    """A command for a driver, which makes it one again."""
+    return {"arguments": list(command.arguments), "env": dict(command.env)}
 
 
 def versions() -> dict[str, str]:

@@ -8,14 +8,15 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bench import tools
 from bench.contest import Contest, Turn
 from bench.data import Data, make_data
-from bench.ground import Ground
-from bench.measure import Command, Measured, measure
+from bench.gateway_workloads import gateway_capture, gateway_get, gateway_large_get, gateway_large_put, gateway_put
+from bench.ground import Ground, must
+from bench.live_workloads import drain, fleet, lag
+from bench.measure import Command, Measured
 from bench.sizes import MEBIBYTE, Sizes
 from bench.stub_s3 import NEWER_BUCKET
 from brigade.testing.processes import Helper, StartFailed, free_port
@@ -100,7 +101,7 @@ def unchanged(ground: Ground, sizes: Sizes) -> Iterator[Contest]:
     with files as data, _uploaded(ground, data) as source:
         target, state = ground.make_bucket(), ground.directory / "unchanged.db"
         first = tools.brigade_sync(ground, f"source:{source}", f"target:{target}", state=state)
-        _must(ground, first, sizes.timeout_seconds)
+        must(ground, first, sizes.timeout_seconds)
         before = ground.listing(target)
 
         def judge(name: str, _: Turn, measured: Measured) -> str:
@@ -222,6 +223,14 @@ WORKLOADS: Mapping[str, Workload] = {
     "start": start,
     "listed-few": listed_few,
     "listed-many": listed_many,
+    "gateway-get": gateway_get,
+    "gateway-put": gateway_put,
+    "gateway-large-get": gateway_large_get,
+    "gateway-large-put": gateway_large_put,
+    "gateway-capture": gateway_capture,
+    "lag": lag,
+    "drain": drain,
+    "fleet": fleet,
 }
 
 
@@ -269,18 +278,9 @@ def _uploaded(ground: Ground, data: Data, *, part_bytes: int = 50 * MEBIBYTE) ->
     try:
         part = str(part_bytes // MEBIBYTE)
         upload = tools.s5cmd(ground, "cp", "--part-size", part, f"{data.directory}/", f"s3://{bucket}/")
-        _must(ground, upload, 600)
+        must(ground, upload, 600)
         if trouble := ground.trouble(bucket, data):
             raise StartFailed(f"the source bucket is not what it should be: {trouble}")
         yield bucket
     finally:
         ground.drop_bucket(bucket)
-
-
-def _must(ground: Ground, command: Command, timeout_seconds: float) -> None:
-    measured = measure(command, directory=ground.directory, timeout_seconds=timeout_seconds)
-    if measured.exit_code != 0:
-        program = Path(command.arguments[0]).name
-        raise StartFailed(
-            f"preparing by {program} ended with {measured.exit_code}: {measured.errors or measured.output}"
-        )

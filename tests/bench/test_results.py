@@ -44,6 +44,26 @@ def test_a_failed_run_is_told_and_counts_in_no_figure(document: Document) -> Non
     assert "3 of 100 objects are missing" in tables.as_markdown(document)
 
 
+def test_figures_of_one_workload_are_summed_up_and_held_to_their_limit() -> None:
+    contest = Contest("lag", "writes that follow", "write", 100, 3, {}, lambda *_: "")
+    runs = [a_run(1.0)._replace(figures={"median_seconds": seconds, "p99_seconds": 2.0}) for seconds in (0.1, 0.3, 0.2)]
+    document = results.document(SMOKE, [(contest, {"brigade": runs})])
+
+    median, p99 = verdicts(document["workloads"])
+
+    assert (median["measured"], median["reached"]) == (0.2, False)
+    assert (p99["measured"], p99["reached"]) == (2.0, False)
+
+
+def test_what_costs_nothing_is_compared_with_nothing() -> None:
+    contest = Contest("gateway-get", "requests", "request", 100, 1, {}, lambda *_: "")
+    document = results.document(SMOKE, [(contest, {"brigade": [a_run(1.0)], "direct": [a_run(0.5, 0.0)]})])
+    document["targets"] = verdicts(document["workloads"])
+
+    assert ratio(document["workloads"]["gateway-get"], "cpu_seconds", "brigade", "direct") is None
+    assert "direct" in tables.as_text(document)
+
+
 def test_a_target_without_a_whole_pair_is_not_reached(document: Document) -> None:
     against_floor = next(verdict for verdict in document["targets"] if "floor" in verdict["text"])
 
