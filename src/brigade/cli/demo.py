@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from brigade.clock import SystemClock
 from brigade.errors import BrigadeError
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 
 _DAMAGED = "odd/a-b"
+_PATIENCE_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
 
 
 class DemoFailed(BrigadeError):
@@ -28,7 +35,7 @@ class DemoFailed(BrigadeError):
 
 @app.command()
 def demo() -> None:
-    """Start two S3 servers on this machine, sync one to the other, break an object, find and repair it."""
+    """Start two S3 servers on this machine, sync one to the other, break and repair, follow writes, kill and resume."""
     from brigade.control.demo import scene
 
     with tempfile.TemporaryDirectory(prefix="brigade-demo-") as folder:
@@ -40,6 +47,45 @@ def demo() -> None:
 
 def _say(words: str) -> None:
     typer.echo(f"\n# {words}")
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str) -> float:
+    """Returns how many seconds it took. Raises `DemoFailed` if it does not come true."""
+    clock = SystemClock()
+    began_seconds = clock.monotonic_seconds()
+    while not condition():
+        if clock.monotonic_seconds() - began_seconds > _PATIENCE_SECONDS:
+            raise DemoFailed(otherwise)
+        asyncio.run(clock.sleep(_LOOK_SECONDS))
+    return clock.monotonic_seconds() - began_seconds
+
+
+class Background:
+    """A command that goes on while the story does; what it prints is shown when it is waited for, and at its end."""
+
+    def __init__(self, command: list[str], directory: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own program, with our own arguments
+            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def wait_for(self, words: str) -> None:
+        """Show what it prints, up to the line with these words. Raises `DemoFailed` if it ends before."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            typer.echo(line.rstrip())
+            if words in line:
+                return
+        raise DemoFailed(f"it ended without saying {words!r}")
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Ask it to end, and wait."""
+        self._process.terminate()
+        self._process.communicate(timeout=_PATIENCE_SECONDS)
 
 
 class _Story:
@@ -70,19 +116,86 @@ class _Story:
         _say("And a directory back out of the new bucket.")
         self._brigade("sync", self._new, "out")
         self._brigade("ls", "out")
+        self._tell_live()
+
+    def _tell_live(self) -> None:
+        from brigade.control.demo import delete_object
+
+        _say(
+            "Live: a gateway stands before the old server, and a client writes through it. Each write follows at once."
+        )
+        with self._running("gateway") as gateway, ExitStack() as stack:
+            worker = stack.enter_context(self._running("worker"))
+            gateway.wait_for("listens on")
+            worker.wait_for("in step")
+            self._write("first", 200)
+            self._wait_for("first", 200)
+            delete_object(self._place, "first")
+            typer.echo("one of them deleted through the gateway")
+            self._wait_for("first", 199)
+            _say("kill -9: the worker dies. The client goes on writing, and what it writes waits on the backlog.")
+            worker.kill()
+            self._write("second", 300)
+            self._brigade("status")
+            _say("The worker comes back and takes up what waits.")
+            worker = stack.enter_context(self._running("worker"))
+            self._wait_for("second", 300)
+            worker.wait_for("in step")
+            self._wait_until_drained()
+        self._brigade("status")
+        self._brigade("diff", self._old, self._new)
+
+    def _write(self, name: str, count: int) -> None:
+        from brigade.control.demo import write_objects
+
+        write_objects(self._place, name, count)
+        typer.echo(f"{count} objects written through the gateway")
+
+    def _wait_until_drained(self) -> None:
+        def is_drained() -> bool:
+            asked = subprocess.run(  # noqa: S603 - our own program, with our own arguments
+                self._command("status", "--json"),
+                cwd=self._place.directory,
+                env=self._environment(),
+                check=True,
+                stdout=subprocess.PIPE,
+            )
+            return bool(json.loads(asked.stdout)["backlog"] == 0)
+
+        _wait_until(is_drained, "the backlog is not empty")
+
+    def _wait_for(self, name: str, count: int) -> None:
+        from brigade.control.demo import count_at_new
+
+        took_seconds = _wait_until(
+            lambda: count_at_new(self._place, name) == count, f"the new server does not have the {count} objects"
+        )
+        typer.echo(f"the new server has {count} of them, {took_seconds:.1f} s after the last answer")
+
+    @contextmanager
+    def _running(self, role: str) -> Iterator[Background]:
+        typer.echo(f"$ brigade run {role} &")
+        process = Background(self._command("run", role), self._place.directory, self._environment())
+        try:
+            yield process
+        finally:
+            process.end()
 
     def _brigade(self, *arguments: str, expect: int = 0) -> None:
         typer.echo(f"$ brigade {shlex.join(arguments)}")
         sys.stdout.flush()
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIGADE_")}
         done = subprocess.run(  # noqa: S603 - our own program, with our own arguments
-            [sys.executable, "-m", "brigade", *arguments],
-            cwd=self._place.directory,
-            env={**inherited, **self._place.environment},
-            check=False,
+            self._command(*arguments), cwd=self._place.directory, env=self._environment(), check=False
         )
         if done.returncode != expect:
             raise DemoFailed(f"the command ended with {done.returncode} and not with {expect}")
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "brigade", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIGADE_")}
+        return {**inherited, **self._place.environment}
 
     def _show_proofs(self) -> None:
         from brigade.control.demo import proofs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brigade.testing.servers import SeaweedServer
+from brigade.testing.processes import free_port
+from brigade.testing.servers import Endpoint, SeaweedServer
 
 # Keys that tools like to spoil: blanks, escapes, characters of several bytes, and a pair whose order servers dispute.
 ODD_KEYS = (
@@ -45,6 +47,17 @@ stores:
     endpoint: {new}
     access_key: ${{NEW_KEY}}
     secret_key: ${{NEW_SECRET}}
+replications:
+  photos:
+    source: old:{bucket}
+    target: new:{bucket}
+    live: [gateway]
+    delete: tracked
+gateway:
+  listen: 127.0.0.1:{port}
+  store: old
+  users:
+    ann: {{keys: [{{access_key: ann, secret_key: "${{ANN_SECRET}}"}}]}}
 """
 
 
@@ -56,6 +69,7 @@ class Scene(NamedTuple):
     bucket: str
     directory: Path
     environment: dict[str, str]
+    gateway: Endpoint
 
 
 @contextmanager
@@ -66,15 +80,19 @@ def scene(directory: Path) -> Iterator[Scene]:
         client = new.endpoint.client()
         client.create_bucket(Bucket=bucket)
         client.close()
-        config = _CONFIG.format(old=old.endpoint.url, new=new.endpoint.url)
+        port = free_port()
+        config = _CONFIG.format(old=old.endpoint.url, new=new.endpoint.url, bucket=bucket, port=port)
         (directory / "brigade.yaml").write_text(config)
         environment = {
             "OLD_KEY": old.endpoint.access_key,
             "OLD_SECRET": old.endpoint.secret_key,
             "NEW_KEY": new.endpoint.access_key,
             "NEW_SECRET": new.endpoint.secret_key,
+            "ANN_SECRET": secrets.token_hex(16),
         }
-        yield Scene(old, new, bucket, directory, environment)
+        url = f"http://127.0.0.1:{port}"
+        gateway = Endpoint("gateway", url, old.endpoint.region, "ann", environment["ANN_SECRET"])
+        yield Scene(old, new, bucket, directory, environment, gateway)
 
 
 def gather_files(directory: Path) -> int:
@@ -129,6 +147,30 @@ def damage(place: Scene, key: str) -> None:
     size_bytes = client.head_object(Bucket=place.bucket, Key=key)["ContentLength"]
     client.put_object(Bucket=place.bucket, Key=key, Body=b"?" * size_bytes, ContentType="text/plain; charset=utf-8")
     client.close()
+
+
+def write_objects(place: Scene, name: str, count: int) -> None:
+    """Put objects through the gateway: what a client does all day."""
+    client: Any = place.gateway.client()
+    for number in range(count):
+        key = f"live/{name}/{number:03}"
+        client.put_object(Bucket=place.bucket, Key=key, Body=key.encode() * 100, Metadata={"by": "ann"})
+    client.close()
+
+
+def delete_object(place: Scene, name: str) -> None:
+    """Delete the first of those objects through the gateway."""
+    client: Any = place.gateway.client()
+    client.delete_object(Bucket=place.bucket, Key=f"live/{name}/000")
+    client.close()
+
+
+def count_at_new(place: Scene, name: str) -> int:
+    """How many of those objects the new server has."""
+    client: Any = place.new.endpoint.client()
+    answer = client.list_objects_v2(Bucket=place.bucket, Prefix=f"live/{name}/")
+    client.close()
+    return int(answer["KeyCount"])
 
 
 def proofs(report: Path) -> Counter[str]:
