@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brigade.cli import options
+from brigade.errors import UsageError
 
 if TYPE_CHECKING:
     from brigade.control.failures import Failure, Group, Which
@@ -24,6 +25,7 @@ def failures(
         bool, typer.Option("--by-reason", help="Count each reason and show some of its keys.")
     ] = False,
     reason: options.Reason = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="Show those that were dismissed instead.")] = False,
     as_json: options.Json = False,
     config: options.Config = None,
     state: options.State = None,
@@ -34,7 +36,9 @@ def failures(
 
     wiring = load_wiring(config, state)
     which = Which(replication, reason=reason)
-    show = _show_reasons if by_reason else _show_keys
+    if dismissed and by_reason:
+        raise UsageError("--dismissed is not counted by reason", hint="drop one of the two")
+    show = _show_dismissed if dismissed else _show_reasons if by_reason else _show_keys
     run_async(lambda: show(wiring, which, as_json=as_json))
 
 
@@ -63,6 +67,24 @@ async def _show_reasons(wiring: Wiring, which: Which, *, as_json: bool) -> None:
         typer.echo(json.dumps(group._asdict()) if as_json else _group_as_text(group))
     if not as_json:
         typer.echo(_sum(counts))
+
+
+async def _show_dismissed(wiring: Wiring, which: Which, *, as_json: bool) -> None:
+    from brigade.cli.text import one_line, quote_key, utc
+    from brigade.control.failures import dismissed as find
+
+    async with wiring.opened_state() as state:
+        found = await find(state, which)
+    for each in found:
+        at = utc(each.dismissed_ns)
+        if as_json:
+            values = {"replication": each.replication, "key": each.key, "reason": each.reason, "note": each.note}
+            typer.echo(json.dumps({**values, "dismissed_at": at}))
+        else:
+            what = f"{at}  {one_line(each.replication)}  {quote_key(each.key)}"
+            typer.echo(f"{what}  {one_line(each.reason)}  note: {one_line(each.note)}")
+    if not found and not as_json:
+        typer.echo("nothing was dismissed")
 
 
 def _key_as_json(failure: Failure) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +27,7 @@ def retry(
     state: options.State = None,
 ) -> None:
     """Try again what has failed, now and with all its attempts. A worker (`brigade run`) does it."""
+    from brigade.cli.decided import tell_decided
     from brigade.cli.session import load_wiring, run_async
     from brigade.control.failures import Which
 
@@ -37,7 +37,7 @@ def retry(
         raise UsageError("nothing is named to be tried again", hint="name a replication, or give --reason or --all")
     wiring = load_wiring(config, state)
     decided = run_async(lambda: _retry(wiring, Which(replication, tuple(keys or ()), reason)))
-    raise typer.Exit(tell(decided, "to be tried again", as_json=as_json))
+    raise typer.Exit(tell_decided(decided, "to be tried again", "has not failed", as_json=as_json))
 
 
 async def _retry(wiring: Wiring, which: Which) -> Decided:
@@ -45,19 +45,3 @@ async def _retry(wiring: Wiring, which: Which) -> Decided:
 
     async with wiring.opened_state() as state:
         return await again(state, which)
-
-
-def tell(decided: Decided, words: str, *, as_json: bool) -> int:
-    """Print what was decided. Exit code 1 if a key was named that has not failed."""
-    from brigade.cli.text import one_line, quote_key
-
-    if as_json:
-        typer.echo(json.dumps({"keys": decided.total, "replications": decided.counts, "absent": decided.absent}))
-    else:
-        for name, count in decided.counts.items():
-            typer.echo(f"{one_line(name)}: {count} {'key' if count == 1 else 'keys'} {words}")
-        if not decided.counts:
-            typer.echo("nothing of that has failed, or it is in work now")
-        for key in decided.absent:
-            typer.echo(f"note: {quote_key(key)} has not failed", err=True)
-    return 1 if decided.absent else 0

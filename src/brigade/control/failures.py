@@ -82,6 +82,38 @@ async def retry(state: State, which: Which) -> Decided:
     return Decided({name: count for name, count in counts.items() if count}, _absent(which, met))
 
 
+async def dismiss(state: State, which: Which, note: str) -> Decided:
+    """Leave parked ones as they are, with a note on why. Those that are still tried again are not met."""
+    counts: dict[str, int] = {}
+    met: set[str] = set()
+    for row in await _replications(state, which.replication):
+        async for page in _pages(state, row, which):
+            keys = [failed.key for failed in page if failed.parked]
+            met.update(keys)
+            counts[row.name] = counts.get(row.name, 0) + await state.backlog.dismiss(row.id, keys, note)
+    return Decided({name: count for name, count in counts.items() if count}, _absent(which, met))
+
+
+class Dismissed(NamedTuple):
+    """A failure that somebody decided to leave."""
+
+    replication: str
+    key: str
+    reason: str
+    note: str
+    dismissed_ns: int
+
+
+async def dismissed(state: State, which: Which, limit: int = 1000) -> list[Dismissed]:
+    """The newest decisions to leave a key, of each replication newest first."""
+    return [
+        Dismissed(row.name, each.key, each.error, each.note, each.dismissed_ns)
+        for row in await _replications(state, which.replication)
+        for each in await state.backlog.dismissed(row.id, limit)
+        if which.reason is None or which.reason in each.error
+    ]
+
+
 async def _pages(state: State, row: ReplicationRow, which: Which) -> AsyncIterator[list[FailedRow]]:
     after: str | None = None
     among = set(which.keys) or None

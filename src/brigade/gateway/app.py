@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 
 from brigade.clock import Clock
+from brigade.decide.routing import READS
 from brigade.errors import Rejected, StoreError, Throttled
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.capture import Capture, NoCapture
@@ -37,10 +38,9 @@ from brigade.wire.s3requests import parse_copy_source
 DRAIN_SECONDS = 30.0
 # For whoever has not ended by then to notice that his connection does.
 _LAST_SECONDS = 1.0
+_STORE_LEFT = "The store where this upload began is no longer behind this gateway."
 
 log = logging.getLogger("brigade.gateway")
-
-_READS = ("GET", "HEAD", "OPTIONS")
 
 
 class Gateway:
@@ -150,18 +150,14 @@ class Gateway:
     async def _upstream(self, visit: Visit) -> Upstream:
         """The store of a request: that of its upload, or that of its bucket."""
         inbound = visit.inbound
-        plant = visit.plant
-        if not inbound.bucket:
-            store = plant.routes.default_of(visit.user)
-            if store is None:
-                raise Fault("AccessDenied", "No store serves this user.")
-            return plant.upstreams[store]
-        changes = inbound.method not in _READS
-        by_route = visit.upstream(inbound.bucket, changes=changes)
-        if "uploadId" not in inbound.parameters:
-            return by_route
-        began = await self._uploads.store_of(inbound.bucket, inbound.parameter("uploadId"))
-        return plant.upstreams.get(began, by_route) if began is not None else by_route
+        bucket = inbound.bucket or None
+        changes = inbound.method not in READS
+        if bucket is not None and "uploadId" in inbound.parameters:
+            began = await self._uploads.store_of(bucket, inbound.parameter("uploadId"))
+            if began is not None:
+                visit.plant.routes.refuse_blocked(visit.user, bucket, changes=changes)
+                return visit.plant.upstream(began, Fault("NoSuchUpload", _STORE_LEFT))
+        return visit.upstream(bucket, changes=changes)
 
 
 @asynccontextmanager

@@ -19,12 +19,14 @@ MOST_PAGES = 100
 async def list_buckets(visit: Visit) -> Sent:
     """Answer ListBuckets. One store without exceptions answers for itself; else its list is put together."""
     routes = visit.plant.routes
+    routes.refuse_blocked(visit.user, None, changes=False)
     names = routes.stores_of(visit.user)
     if not names:
         raise Fault("AccessDenied", "No store serves this user.")
-    upstreams = [visit.plant.upstreams[name] for name in names]
+    absent = Fault("ServiceUnavailable", "A store of these buckets is not there.")
+    upstreams = [visit.plant.upstream(name, absent) for name in names]
     query = without_signature(visit.inbound.query)
-    if len(upstreams) == 1 and routes.default_of(visit.user) == names[0]:
+    if len(upstreams) == 1 and routes.store_of(visit.user, None) == names[0]:
         outbound = Outbound(
             visit.inbound.method, visit.inbound.upstream_path, query, visit.inbound.headers, signed=visit.signed
         )

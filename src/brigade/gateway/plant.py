@@ -6,6 +6,7 @@ from brigade.clock import Clock
 from brigade.gateway.routing import Routes
 from brigade.gateway.settings import GatewaySettings
 from brigade.gateway.upstream import Upstream
+from brigade.wire.s3faults import Fault
 from brigade.wire.verify import Verifier
 
 
@@ -23,6 +24,13 @@ class Plant:
         }
         self._leaving: list[Upstream] = []
         self._requests = 0
+
+    def upstream(self, store: str, absent: Fault) -> Upstream:
+        """The store of that name. Raises `absent` where it is not there any more."""
+        found = self.upstreams.get(store)
+        if found is None:
+            raise absent
+        return found
 
     def enter(self) -> None:
         """A request begins."""

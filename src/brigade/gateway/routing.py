@@ -1,9 +1,10 @@
-"""Which store serves a request. A table that never changes: new settings make a new one."""
+"""Which store serves a request, and who asks. A table that never changes: new settings make a new one."""
 
 from __future__ import annotations
 
+from brigade.decide.routing import RouteTable, Rules
 from brigade.errors import ConfigError
-from brigade.gateway.settings import Block, GatewaySettings, User
+from brigade.gateway.settings import GatewaySettings, User
 from brigade.wire.s3faults import Fault
 from brigade.wire.verify import AccessKey
 
@@ -12,19 +13,23 @@ class Routes:
     """The routes, blocks and users of some settings. Raises `ConfigError` where they contradict each other."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._default = settings.store
-        self._blocks = settings.blocks
-        self._by_bucket = {(route.user, route.bucket): route.store for route in settings.routes}
+        self._table = RouteTable(
+            Rules(
+                settings.store,
+                {user.name: user.store for user in settings.users if user.store is not None},
+                settings.routes,
+                settings.blocks,
+                settings.set_routes,
+                settings.set_blocks,
+            )
+        )
         self._keys: dict[str, tuple[AccessKey, User]] = {}
         for user in settings.users:
             for key in user.keys:
                 if key.credentials.access_key in self._keys:
                     raise ConfigError(f"the gateway's access key {key.credentials.access_key!r} is given twice")
                 self._keys[key.credentials.access_key] = key, user
-        named = {*self._by_bucket.values(), *(user.store for user in settings.users), self._default} - {None}
-        unknown = named - {store.name for store in settings.stores}
-        if unknown:
-            raise ConfigError(f"the gateway routes to a store that it does not have: {min(map(str, unknown))!r}")
+        _refuse_unknown(settings)
 
     def key(self, access_key: str) -> AccessKey | None:
         """The key pair of that name."""
@@ -35,42 +40,37 @@ class Routes:
         """Whose key that is; the key is known."""
         return self._keys[access_key][1]
 
-    def find(self, user: User | None, bucket: str, *, changes: bool) -> str:
-        """The store of a bucket. Raises `Fault` where it is blocked or none serves it."""
-        if self._blocks:
-            self._refuse_blocked(user, bucket, changes=changes)
-        store = self.store_of(user, bucket)
-        if store is None:
-            raise Fault("AccessDenied", "No store serves this bucket.")
-        return store
+    def find(self, user: User | None, bucket: str | None, *, changes: bool) -> str:
+        """The store of a bucket, of None that of all others. Raises `Fault` where it is blocked or none serves it."""
+        block, rule = self._table.decide(_name(user), bucket, changes=changes)
+        if block is not None:
+            raise Fault(block.code, "This bucket is blocked for now. Please try again later.")
+        if rule is None:
+            raise Fault("AccessDenied", f"No store serves this {'user' if bucket is None else 'bucket'}.")
+        return rule.route.store
 
-    def store_of(self, user: User | None, bucket: str) -> str | None:
-        """The store of a bucket, blocked or not."""
-        by_bucket = self._by_bucket
-        if by_bucket:
-            named = by_bucket.get((user.name, bucket)) if user is not None else None
-            named = named or by_bucket.get((None, bucket))
-            if named is not None:
-                return named
-        return self.default_of(user)
+    def refuse_blocked(self, user: User | None, bucket: str | None, *, changes: bool) -> None:
+        """Raise `Fault` for a request that is blocked."""
+        block = self._table.block_of(_name(user), bucket, changes=changes)
+        if block is not None:
+            raise Fault(block.code, "This bucket is blocked for now. Please try again later.")
 
-    def default_of(self, user: User | None) -> str | None:
-        """The store for what is no bucket's business, and for buckets without a route."""
-        return (user.store if user is not None else None) or self._default
+    def store_of(self, user: User | None, bucket: str | None) -> str | None:
+        """The store of a bucket, blocked or not; of None that of all others."""
+        rule = self._table.rule_of(_name(user), bucket)
+        return rule.route.store if rule is not None else None
 
     def stores_of(self, user: User | None) -> list[str]:
-        """Every store whose buckets the user may see, the default first."""
-        name = user.name if user is not None else None
-        stores = [self.default_of(user)]
-        stores += [store for (owner, _), store in self._by_bucket.items() if owner in (None, name)]
-        return [store for store in dict.fromkeys(stores) if store is not None]
-
-    def _refuse_blocked(self, user: User | None, bucket: str, *, changes: bool) -> None:
-        for block in self._blocks:
-            if _meets(block, user, bucket) and (changes or not block.writes_only):
-                raise Fault(block.code, "This bucket is blocked for now. Please try again later.")
+        """Every store whose buckets the user may see, that of all other buckets first."""
+        return self._table.stores_of(_name(user))
 
 
-def _meets(block: Block, user: User | None, bucket: str) -> bool:
-    name = user.name if user is not None else None
-    return block.bucket in (None, bucket) and block.user in (None, name)
+def _name(user: User | None) -> str | None:
+    return user.name if user is not None else None
+
+
+def _refuse_unknown(settings: GatewaySettings) -> None:
+    """What the configuration names must be there. A route that was set at run time may name what has left it."""
+    named = {*(route.store for route in settings.routes), *(user.store for user in settings.users), settings.store}
+    if unknown := named - {None} - {store.name for store in settings.stores}:
+        raise ConfigError(f"the gateway routes to a store that it does not have: {min(map(str, unknown))!r}")

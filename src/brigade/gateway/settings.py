@@ -7,6 +7,8 @@ import ssl as tls
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from brigade.decide.routing import Block as Block
+from brigade.decide.routing import BucketRoute as BucketRoute
 from brigade.wire.sigv4 import ASCII_BLANKS, Credentials
 from brigade.wire.verify import AccessKey
 
@@ -58,28 +60,6 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class BucketRoute:
-    """A bucket, for one user or for everybody (None), and the store that serves it."""
-
-    bucket: str
-    store: str
-    user: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Requests that are refused for now: those of a user, for a bucket, or both; None stands for any.
-
-    `code` is the S3 error; clients try again on `ServiceUnavailable`, so that it suits a pause.
-    """
-
-    bucket: str | None = None
-    user: str | None = None
-    writes_only: bool = False
-    code: str = "ServiceUnavailable"
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one gateway process.
 
@@ -99,7 +79,8 @@ class Limits:
 class GatewaySettings:
     """One gateway. `domains` are the host names under which a bucket may stand as the first label.
 
-    `store` serves what no route and no user's own store does. `region` None takes signatures of any region.
+    `store` serves what no route and no user's own store does. `set_routes` and `set_blocks` were set at run time and go
+    before those of the configuration; they may name stores that are not there. `region` None takes signatures of any region.
     `anonymous` passes unsigned requests on unsigned, so that the store decides. `best_effort` lets writes
     through whose change could not be noted first.
     """
@@ -109,6 +90,8 @@ class GatewaySettings:
     store: str | None = None
     routes: tuple[BucketRoute, ...] = ()
     blocks: tuple[Block, ...] = ()
+    set_routes: tuple[BucketRoute, ...] = ()
+    set_blocks: tuple[Block, ...] = ()
     host: str = "127.0.0.1"
     port: int = 9000
     ssl: tls.SSLContext | None = field(default=None, repr=False)

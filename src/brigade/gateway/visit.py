@@ -46,9 +46,10 @@ class Visit:
         stamp = timestamp(self.clock.now_ns())
         return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:15]}.000Z"
 
-    def upstream(self, bucket: str, *, changes: bool) -> Upstream:
-        """The store that serves a bucket. Raises `Fault`."""
-        return self.plant.upstreams[self.plant.routes.find(self.user, bucket, changes=changes)]
+    def upstream(self, bucket: str | None, *, changes: bool) -> Upstream:
+        """The store that serves a bucket, for None that of all others. Raises `Fault`."""
+        store = self.plant.routes.find(self.user, bucket, changes=changes)
+        return self.plant.upstream(store, Fault("ServiceUnavailable", "The store of this bucket is not there."))
 
     async def intend(self, bucket: str, keys: Sequence[str]) -> object | None:
         """Note that keys may change. Raises `Fault` if that fails, unless the settings let writes through unnoted."""

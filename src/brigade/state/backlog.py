@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import Delete, Select, Update, case, delete, func, select, update
+from sqlalchemy import Select, Update, case, func, select, update
 
 from brigade.clock import Clock
-from brigade.state import backlog_claims
+from brigade.state import backlog_claims, backlog_dismissals
 from brigade.state.backlog_claims import Ending, Request
 from brigade.state.backlog_listen import Listener
 from brigade.state.backlog_marks import Marker
@@ -27,7 +28,7 @@ from brigade.state.backlog_sql import BacklogStatements, Lane, Mark
 from brigade.state.backlog_sqlite import SqliteBacklog
 from brigade.state.engine import Database
 from brigade.state.keys import decode_key, encode_key, encode_keys
-from brigade.state.rows import Claim, FailedRow, Lag, ParkedRow
+from brigade.state.rows import Claim, DismissedRow, FailedRow, Lag, ParkedRow
 from brigade.state.schema import PARKED, backlog
 
 _SECOND_NS = 1_000_000_000
@@ -182,7 +183,7 @@ class Backlog:
         )
         await self._write(query)
 
-    async def _write(self, query: Update | Delete) -> int:
+    async def _write(self, query: Update) -> int:
         # A function of its own: rowcount is gone once the transaction has ended.
         return await self._database.write.run(lambda connection: connection.execute(query).rowcount)
 
@@ -270,9 +271,20 @@ class Backlog:
         self.wake()
         return sum(counts)
 
-    async def dismiss(self, replication_id: int, keys: Collection[str] | None = None) -> int:
-        """Forget parked keys, all or these. Returns how many there were."""
-        return sum([await self._write(delete(backlog).where(*where)) for where in _where(replication_id, keys, PARKED)])
+    async def dismiss(self, replication_id: int, keys: Collection[str] | None = None, note: str = "") -> int:
+        """Forget parked keys, all or these, and keep on record that somebody decided so. Returns how many there were."""
+        now_ns = self._clock.now_ns()
+        jobs = [
+            partial(backlog_dismissals.dismiss, where=where, note=note, now_ns=now_ns)
+            for where in _where(replication_id, keys, PARKED)
+        ]
+        return sum([await self._database.write.run(job) for job in jobs])
+
+    async def dismissed(self, replication_id: int, limit: int = 1000) -> list[DismissedRow]:
+        """The newest decisions to leave a key, newest first."""
+        return await self._database.read.run(
+            partial(backlog_dismissals.dismissed, replication_id=replication_id, limit=limit)
+        )
 
     async def claimed(self, replication_id: int, keys: Collection[str]) -> set[str]:
         """Those of the keys that somebody is at work on."""

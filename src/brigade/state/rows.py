@@ -122,6 +122,42 @@ class FailedRow(NamedTuple):
     error: str
 
 
+class RouteRow(NamedTuple):
+    """A route of the gateways that was set at run time. None stands for every user, every bucket."""
+
+    user: str | None
+    bucket: str | None
+    store: str
+    set_ns: int
+
+
+class BlockRow(NamedTuple):
+    """A block of the gateways that was set at run time. None stands for every user, every bucket."""
+
+    user: str | None
+    bucket: str | None
+    writes_only: bool
+    note: str
+    set_ns: int
+
+
+class Routing(NamedTuple):
+    """All of it. The revision rises with each change."""
+
+    revision: int
+    routes: tuple[RouteRow, ...] = ()
+    blocks: tuple[BlockRow, ...] = ()
+
+
+class DismissedRow(NamedTuple):
+    """A failed key that somebody decided to leave, with the reason of its failure and the note on the decision."""
+
+    key: str
+    error: str
+    note: str
+    dismissed_ns: int
+
+
 class Lag(NamedTuple):
     """How far a replication is behind: rows that wait or are in work, the oldest of their marks, and rows parked."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -121,6 +122,58 @@ uploads = Table(
     Column("source_print", Text, nullable=False),
     Column("parts", JSON, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
+)
+
+# Where the gateways send requests, as set at run time. An empty user or bucket means every one: NULL is no key.
+routes = Table(
+    "routes",
+    metadata,
+    Column("user_name", Text, primary_key=True),
+    Column("bucket", Text, primary_key=True),
+    Column("store", Text, nullable=False),
+    Column("set_ns", BigInteger, nullable=False),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("user_name", Text, primary_key=True),
+    Column("bucket", Text, primary_key=True),
+    Column("writes_only", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("set_ns", BigInteger, nullable=False),
+)
+
+# Multipart uploads of the gateways' clients: where each began. It is forgotten at `until_ns`.
+gateway_uploads = Table(
+    "gateway_uploads",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("upload_id", Text, primary_key=True),
+    Column("store", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+)
+Index("gateway_uploads_until", gateway_uploads.c.until_ns)
+
+# Failures that somebody has decided to leave, and why.
+dismissals = Table(
+    "dismissals",
+    metadata,
+    Column("id", _identity, primary_key=True),
+    Column("replication_id", BigInteger, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("dismissed_ns", BigInteger, nullable=False),
+)
+Index("dismissals_by_replication", dismissals.c.replication_id, dismissals.c.id)
+
+# A number for each thing that processes watch; it rises with each change.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
 )
 
 # Alembic keeps the version here. Named in a collection of its own: it is Alembic's table, not ours.

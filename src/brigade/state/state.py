@@ -5,9 +5,11 @@ from __future__ import annotations
 from brigade.clock import Clock
 from brigade.state.backlog import Backlog
 from brigade.state.engine import Database, Place, open_database
+from brigade.state.gateway_uploads import GatewayUploads
 from brigade.state.inventory import Inventory
 from brigade.state.migrate import bring_up
 from brigade.state.replications import Replications
+from brigade.state.routes import RouteBook
 from brigade.state.runs import Runs
 from brigade.state.uploads import Uploads
 
@@ -26,6 +28,8 @@ class State:
         self.backlog = Backlog(database, clock)
         self.runs = Runs(database, clock)
         self.uploads = Uploads(database, clock)
+        self.routes = RouteBook(database, clock)
+        self.gateway_uploads = GatewayUploads(database, clock)
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock) -> State:

@@ -120,6 +120,9 @@ def test_retry_of_keys_that_have_not_failed_says_so(brigade, in_state):
         (["retry"], "nothing is named"),
         (["retry", "photos", "--all"], "drop one of the two"),
         (["retry", "nobody"], "the state knows no replication 'nobody' (it knows: files, photos)"),
+        (["dismiss", "photos", "--note", "x"], "nothing is named to be dismissed"),
+        (["dismiss", "photos", "a", "--note", " "], "an empty note"),
+        (["failures", "--dismissed", "--by-reason"], "drop one of the two"),
         (["failures", "nobody"], "the state knows no replication 'nobody'"),
         (["status", "nobody"], "there is no replication 'nobody'"),
         (["status", "--max-lag", "soon"], "--max-lag: "),
@@ -130,6 +133,28 @@ def test_wrong_words_are_one_line(brigade, in_state, arguments, words):
     ran = brigade(*arguments)
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert words in ran.err
+
+
+def test_what_is_dismissed_is_off_the_list_and_on_record(brigade, in_state):
+    in_state(two_replications)
+    ran = brigade("dismiss", "photos", "a", "absent", "--note", "of no use")
+    assert (ran.code, ran.out) == (1, "photos: 1 key dismissed\n")
+    assert "absent is not parked" in ran.err
+    assert brigade("dismiss", "photos", "--reason", "refused", "--note", "line\nbreak", "--json").code == 0
+    # What is still tried again is not given up by this.
+    assert brigade("dismiss", "files", "c", "--note", "x").code == 1
+    assert brigade("failures").out.splitlines()[-1] == "1 retrying"
+    lines = [json.loads(line) for line in brigade("failures", "--dismissed", "--json").out.splitlines()]
+    assert {(line["key"], line["note"]) for line in lines} == {
+        ("a", "of no use"),
+        ("b", "line\nbreak"),
+        (ODD, "line\nbreak"),
+    }
+    assert list(lines[0]) == ["replication", "key", "reason", "note", "dismissed_at"]
+    words = brigade("failures", "photos", "--dismissed").out
+    assert len(words.splitlines()) == 3
+    assert words.endswith("note: of no use\n")
+    assert brigade("failures", "files", "--dismissed").out == "nothing was dismissed\n"
 
 
 def test_a_bucket_of_a_whole_store_goes_by_the_name_of_the_replication(brigade, in_state):

@@ -278,6 +278,21 @@ async def test_a_key_marked_while_it_is_parked_is_not_parked(state: State) -> No
     assert (await claim_one(state)).attempts == 0
 
 
+async def test_what_is_dismissed_is_on_record_with_its_reason_and_the_note(state: State, clock: ManualClock) -> None:
+    await fail(state, *ODD_KEYS, park=True)
+    assert await state.backlog.dismiss(ONE, ODD_KEYS[:2], "never mind\u2026") == 2
+    clock.advance(1)
+    assert await state.backlog.dismiss(ONE) == len(set(ODD_KEYS)) - 2
+    assert await state.backlog.failing(ONE) == []
+    found = await state.backlog.dismissed(ONE)
+    assert {row.key for row in found} == set(ODD_KEYS)
+    assert {row.key: row.note for row in found[-2:]} == dict.fromkeys(ODD_KEYS[:2], "never mind\u2026")
+    assert found[0].dismissed_ns == clock.now_ns()
+    assert found[0].error.startswith("no: ")
+    assert len(await state.backlog.dismissed(ONE, limit=3)) == 3
+    assert await state.backlog.dismissed(TWO) == []
+
+
 async def test_dismissing_leaves_alone_what_is_not_parked(state: State) -> None:
     await state.backlog.mark(ONE, ["k"], live=True)
     assert await state.backlog.dismiss(ONE) == 0
