@@ -158,7 +158,7 @@ async def test_a_damaged_database_is_called_damaged(tmp_path: Path) -> None:
     await state.inventory.put(number, rows(2000))
     await state.close()
     with (tmp_path / "brigade.db").open("r+b") as file:
-        file.seek(4096 * 14)
+        file.seek(4096 * 50)  # behind the first pages of all tables
         file.write(b"\xa5" * 4096 * 60)
     state = await opened(url)
     with pytest.raises(StateError, match="is damaged"):
@@ -179,7 +179,7 @@ async def test_a_full_disk_fails_the_write_and_not_the_state(tmp_path: Path) -> 
     async def limit_pages(count: int) -> None:
         await state._database.write.run(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {count}").scalar())
 
-    await limit_pages(30)
+    await limit_pages(60)
     with pytest.raises(StateError, match="no room left") as caught:
         await state.inventory.put(number, rows(2000))
     assert "free some disk space" in caught.value.hint
