@@ -4,6 +4,9 @@
     ├── UsageError                 wrong command line or wrong locations              exit 2
     │   └── ConfigError            wrong brigade.yaml                                 exit 2
     ├── Refused                    a guard said no                                    exit 3
+    ├── Exists                     something of this name is there already            exit 2
+    ├── Missing                    nothing of this name is there                      exit 2
+    ├── Stale                      somebody else has changed it meanwhile             exit 1
     ├── StateError                 the state database
     │   └── LeaseLost              somebody else owns the work now
     └── StoreError                 something a store answered, or did not
@@ -68,6 +71,22 @@ class Refused(BrigadeError):
     """A guard refused to go on, to protect data."""
 
     exit_code = 3
+
+
+class Exists(BrigadeError):
+    """Something of this name is there already."""
+
+    exit_code = 2
+
+
+class Missing(BrigadeError):
+    """Nothing of this name is there."""
+
+    exit_code = 2
+
+
+class Stale(BrigadeError):
+    """What was to be changed is not what it was when it was looked at."""
 
 
 class StateError(BrigadeError):

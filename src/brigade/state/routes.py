@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, Update, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from brigade.clock import Clock
 from brigade.state.engine import Database
+from brigade.state.revisions import change_or_insert, raise_revision, revision_of
 from brigade.state.rows import BlockRow, RouteRow, Routing
-from brigade.state.schema import blocks, revisions, routes
+from brigade.state.schema import blocks, routes
 
 _NAME = "routing"
 
@@ -25,7 +24,7 @@ class RouteBook:
 
     async def revision(self) -> int:
         """The number of the newest change, 0 before the first. One look at one row."""
-        return await self._database.read.run(_revision)
+        return await self._database.read.run(lambda connection: revision_of(connection, _NAME))
 
     async def read(self) -> Routing:
         """All routes and blocks. What is read may be newer than the revision that comes with it, never older."""
@@ -64,39 +63,19 @@ def _place(user: str | None, bucket: str | None) -> dict[str, object]:
 
 def _put(connection: Connection, table: Table, place: dict[str, object], values: dict[str, object]) -> None:
     change = update(table).filter_by(**place).values(values)
-    _change_or_insert(connection, change, insert(table).values(**place, **values))
-    _raise_revision(connection)
-
-
-def _change_or_insert(connection: Connection, change: Update, new: Insert) -> None:
-    if connection.execute(change).rowcount:
-        return
-    # On PostgreSQL another process may insert it between the two statements; then ours is a change of it.
-    with suppress(IntegrityError), connection.begin_nested():
-        connection.execute(new)
-        return
-    connection.execute(change)
+    change_or_insert(connection, change, insert(table).values(**place, **values))
+    raise_revision(connection, _NAME)
 
 
 def _remove(connection: Connection, table: Table, place: dict[str, object]) -> bool:
     found = connection.execute(delete(table).filter_by(**place)).rowcount > 0
     if found:
-        _raise_revision(connection)
+        raise_revision(connection, _NAME)
     return found
 
 
-def _raise_revision(connection: Connection) -> None:
-    change = update(revisions).where(revisions.c.name == _NAME).values(revision=revisions.c.revision + 1)
-    _change_or_insert(connection, change, insert(revisions).values(name=_NAME, revision=1))
-
-
-def _revision(connection: Connection) -> int:
-    found = connection.execute(select(revisions.c.revision).where(revisions.c.name == _NAME)).scalar()
-    return int(found or 0)
-
-
 def _read(connection: Connection) -> Routing:
-    revision = _revision(connection)
+    revision = revision_of(connection, _NAME)
     found = [
         connection.execute(select(table).order_by(table.c.bucket, table.c.user_name)).all()
         for table in (routes, blocks)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -174,6 +174,88 @@ revisions = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+)
+
+# What was set up at run time beside the file: replications, stores, users. Secrets in `settings` are sealed.
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("set_ns", BigInteger, nullable=False),
+    Column("set_by", Text, nullable=False),
+)
+
+# What a person has ordered of a replication, by its name. A moment asks for what begins, or began, before it.
+orders = Table(
+    "orders",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("reconcile_ns", BigInteger, nullable=False),
+    Column("verify_ns", BigInteger, nullable=False),
+    Column("cancel_ns", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger),
+    Column("used_ns", BigInteger),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _identity, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+Index("audit_by_subject", audit.c.subject, audit.c.id)
+
+# The report of a run, in blocks of compressed JSON Lines.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("id", _identity, primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("block", LargeBinary, nullable=False),
+)
+Index("outcomes_by_run", outcomes.c.run_id, outcomes.c.id)
+
+# What was done to single objects lately, and the sums of each interval: what a person watches.
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", _identity, primary_key=True),
+    Column("replication_id", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("outcome", JSON, nullable=False),
+)
+Index("activity_by_replication", activity.c.replication_id, activity.c.id)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("replication_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_seconds", BigInteger, primary_key=True, autoincrement=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("settled_bytes", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("backlog", BigInteger, nullable=False),
+    Column("lag_seconds", BigInteger, nullable=False),
 )
 
 # Alembic keeps the version here. Named in a collection of its own: it is Alembic's table, not ours.

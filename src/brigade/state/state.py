@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from brigade.clock import Clock
 from brigade.state.backlog import Backlog
 from brigade.state.engine import Database, Place, open_database
@@ -13,6 +16,9 @@ from brigade.state.routes import RouteBook
 from brigade.state.runs import Runs
 from brigade.state.uploads import Uploads
 
+if TYPE_CHECKING:
+    from brigade.state.control import ControlState
+
 
 class State:
     """What Brigade remembers. Every method that writes returns after its commit is durable.
@@ -23,6 +29,7 @@ class State:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self.replications = Replications(database, clock)
         self.inventory = Inventory(database, clock)
         self.backlog = Backlog(database, clock)
@@ -41,6 +48,13 @@ class State:
             await database.close()
             raise
         return cls(database, clock)
+
+    @cached_property
+    def control(self) -> ControlState:
+        """What operators work with; a sync has no need of it, and does not load it."""
+        from brigade.state.control import ControlState
+
+        return ControlState(self._database, self._clock)
 
     @property
     def commits(self) -> int:

@@ -1,0 +1,24 @@
+"""The part of the state that operators work with."""
+
+from __future__ import annotations
+
+from brigade.clock import Clock
+from brigade.state.activity import Activity
+from brigade.state.audit import Audit
+from brigade.state.documents import Documents
+from brigade.state.engine import Database
+from brigade.state.orders import Orders
+from brigade.state.outcomes import Outcomes
+from brigade.state.tokens import Tokens
+
+
+class ControlState:
+    """What is set up, ordered and watched at run time."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.documents = Documents(database, clock)
+        self.orders = Orders(database, clock)
+        self.tokens = Tokens(database, clock)
+        self.audit = Audit(database, clock)
+        self.outcomes = Outcomes(database)
+        self.activity = Activity(database, clock)
