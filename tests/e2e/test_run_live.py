@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import closing, suppress
 
 import botocore.session
 import pytest
@@ -15,47 +14,20 @@ from botocore.config import Config
 from brigade.testing.available import available
 from brigade.testing.bodies import pattern
 from brigade.testing.buckets import Bucket
-from brigade.testing.servers import Endpoint
+from brigade.testing.live import CLIENT, one_user, running_gateway, stop, until
 
 pytestmark = pytest.mark.server
 
 FULL = [name for name in ("seaweed", "ceph") if name in available()]
-CLIENT = {"access_key": "client", "secret_key": "client-secret"}
 MEBIBYTE = 1024 * 1024
-
-
-async def until(condition, seconds=20.0):
-    """Wait for what must become true soon."""
-    async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110  real servers tell nobody
-            await asyncio.sleep(0.05)
 
 
 def configure(brigade, source, target, **replication):
     """One bucket that is followed through the gateway."""
     a, b = brigade.reach("a", source), brigade.reach("b", target)
-    brigade.gateway = {"listen": "127.0.0.1:0", "store": "a", "users": {"ann": {"keys": [CLIENT]}}}
+    brigade.gateway = one_user("a")
     brigade.replications = {"photos": {"source": a, "target": b, "live": ["gateway"], **replication}}
     brigade.write_config()
-
-
-@asynccontextmanager
-async def running_gateway(brigade, source: Bucket, *roles: str) -> AsyncIterator[tuple]:
-    """The process, and the source's place as clients see it through the gateway."""
-    process = await brigade.start("run", *roles)
-    url = (await brigade.said(process, "gateway: listens on")).split()[-1]
-    endpoint = Endpoint("gateway", url, source.endpoint.region, CLIENT["access_key"], CLIENT["secret_key"])
-    through = Bucket(endpoint, source.name, source.prefix)
-    yield process, through
-    through.close()
-
-
-async def stop(brigade, process):
-    process.send_signal(signal.SIGTERM)
-    ran = await brigade.ended(process, seconds=20)
-    assert ran.code == 0, ran.words
-    assert "stopped" in ran.out
-    return ran
 
 
 @pytest.mark.parametrize("server", FULL)

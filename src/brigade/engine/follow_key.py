@@ -79,8 +79,9 @@ class KeySettler:
     async def _settle_gone(self, pair: Pair, action: Action, known: Known | None) -> Outcome:
         job, key = self._job, pair.key
         size_bytes = pair.target.size_bytes if pair.target is not None else 0
+        # Also where nothing is to be deleted: with the last word on a key its mark is gone, too.
+        await self._confirm_gone(key)
         if action.kind is ActionKind.DELETE:
-            await self._confirm_gone(key)
             if (error := (await job.target.delete([key]))[key]) is not None:
                 raise error
         if known is not None and (pair.target is None or action.kind is ActionKind.DELETE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Any
 
 from brigade.testing.servers import Endpoint
@@ -19,6 +20,12 @@ class Bucket:
         self.name = name
         self.prefix = prefix
         self.client = endpoint.client()
+
+    def below(self, prefix: str) -> Bucket:
+        """What lies below a prefix of this place; it has the same client and needs no closing of its own."""
+        narrower = copy(self)
+        narrower.prefix += prefix
+        return narrower
 
     def close(self) -> None:
         """Close the client."""

@@ -182,9 +182,12 @@ async def test_an_error_of_the_source_deletes_nothing(bench, error, operation):
     assert list(await parked(bench)) == ["a"]
 
 
-async def test_a_missing_bucket_deletes_nothing_even_if_the_look_says_not_found(bench):
+@pytest.mark.parametrize("policy", [MIRROR, Policy()])
+@pytest.mark.parametrize("there", [{"a": b"1"}, {}])
+async def test_a_missing_bucket_is_no_word_on_its_objects_even_if_the_look_says_not_found(bench, policy, there):
     """S3 answers a HEAD without a body: a missing bucket looks like a missing object."""
-    await put(bench.target, "a", b"1")
+    for key, data in there.items():
+        await put(bench.target, key, data)
     gone = MemoryStore("source", "gone", clock=bench.clock, exists=False)
 
     class Bodiless(ForwardingStore):
@@ -192,8 +195,8 @@ async def test_a_missing_bucket_deletes_nothing_even_if_the_look_says_not_found(
             return await bench.source.head("absent")
 
     await bench.mark("a")
-    await bench.follow(MIRROR, source=Bodiless(gone), limits=QUICK)
-    assert contents(await held(bench.target)) == {"a": b"1"}
+    await bench.follow(policy, source=Bodiless(gone), limits=QUICK)
+    assert contents(await held(bench.target)) == there
     assert "bucket" in (await parked(bench))["a"]
 
 

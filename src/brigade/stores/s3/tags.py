@@ -27,7 +27,7 @@ class TagCalls(Bucket):
     async def write_tags(self, key: str, tags: Mapping[str, str]) -> None:
         """Make these the tags of the object."""
         self._need("tags", "write_tags", key)
-        if not tags:
+        if not tags and not self._traits.loses_etags:
             await self.caller.call("write_tags", "DELETE", key, "tagging=")
             return
         body = build_tagging(tags)

@@ -20,7 +20,8 @@ class Traits:
     `quoted_write_match`: If-Match on PUT is quoted, as the standard has it. `conditional_complete`:
     CompleteMultipartUpload looks at conditions. `copy_tags`: CopyObject replaces tags. `encodes_uploads`: keys in
     ListMultipartUploads are encoded though the page does not say so. `path_keys`: keys are
-    paths of a file system inside, and some cannot be held. `checksums`: HEAD tells checksums when asked.
+    paths of a file system inside, and some cannot be held. `checksums`: HEAD tells checksums when asked. `loses_etags`:
+    an object whose tags were deleted is listed without its ETag, which HEAD still tells.
     """
 
     capabilities: Capabilities
@@ -33,6 +34,7 @@ class Traits:
     encodes_uploads: bool = False
     path_keys: bool = False
     checksums: bool = False
+    loses_etags: bool = False
 
 
 _AWS = Capabilities(
@@ -68,6 +70,7 @@ TRAITS: dict[Vendor, Traits] = {
         copy_tags=False,
         encodes_uploads=True,
         conditional_complete=False,
+        loses_etags=True,
     ),
     Vendor.SEAWEEDFS: Traits(
         Capabilities(

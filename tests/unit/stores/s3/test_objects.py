@@ -320,6 +320,27 @@ async def test_a_listing_that_ignores_the_prefix_is_broken(open_store: Any, serv
         await store.list_page("a")
 
 
+async def test_an_etag_that_ceph_lost_from_its_listing_is_asked_for(
+    open_store: Any, server: Any, reply: Any
+) -> None:
+    entry = "<Contents><Key>%s</Key><LastModified>2026-11-20T06:24:15.000Z</LastModified><ETag>%s</ETag><Size>5</Size></Contents>"
+    entries = entry % ("a", '"abc"') + entry % ("b", "") + entry % ("c", "")
+    page = f"<ListBucketResult>{entries}<IsTruncated>false</IsTruncated></ListBucketResult>".encode()
+    same, changed = ({**HELLO, "last-modified": f"Fri, 20 Nov 2026 06:24:{second} GMT"} for second in (15, 16))
+    store = await open_store(vendor=Vendor.CEPH)
+    server.say(reply(body=page), reply(headers=same), reply(headers=changed))
+    found = {info.key: info.etag for info in (await store.list_page()).entries}
+    # What is another object by now is left to the look that follows.
+    assert found == {"a": "abc", "b": MD5.hex, "c": None}
+    assert [request.method for request in server.requests] == ["GET", "HEAD", "HEAD"]
+
+
+async def test_ceph_keeps_the_etag_in_its_listing_when_tags_are_removed(open_store: Any, server: Any) -> None:
+    store = await open_store(vendor=Vendor.CEPH)
+    await store.write_tags("k", {})
+    assert (server.last.method, parse_tagging(server.last.body)) == ("PUT", {})
+
+
 async def test_tags_are_read_written_and_removed(open_store: Any, server: Any, reply: Any) -> None:
     store = await open_store()
     server.say(reply(body=b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"))
