@@ -140,8 +140,9 @@ class Follower:
         for replication_id, batch in by_line.items():
             line = self._lines[replication_id]
             # Read after the claim and before the first look: a row written since then shows in its generation.
+            asked_ns = self._clock.now_ns()
             known = await line.job.ledger.known([claim.key for claim in batch])
-            line.feed(self._group, batch, known)
+            line.feed(self._group, batch, known, asked_ns)
         return len(claims) >= limit
 
     async def _is_drained(self) -> bool:

@@ -84,18 +84,19 @@ class Line:
         room = self._most - len(self.held)
         return room if room >= self._most // 4 or not self._queue else 0
 
-    def feed(self, group: asyncio.TaskGroup, claims: Sequence[Claim], known: Mapping[str, Known]) -> None:
-        """Put claimed keys in line. `known` was read after they were claimed."""
-        now_ns = self.job.clock.now_ns()
+    def feed(
+        self, group: asyncio.TaskGroup, claims: Sequence[Claim], known: Mapping[str, Known], asked_ns: int
+    ) -> None:
+        """Put claimed keys in line. `known` was read after they were claimed, at `asked_ns` or later."""
         self._settler.refresh()
         # A lease of ours that ended unnoticed is no other than one that somebody else took over.
         returned = {claim.key for claim in claims}
         self.lose({claim for claim in self.in_hand() if claim.key in returned})
         for claim in claims:
-            self.held[claim] = now_ns
+            self.held[claim] = asked_ns
             self._queue.append((claim, known.get(claim.key)))
         # What is remembered of an object counts from the oldest look that is still under way.
-        self.job.started_ns = next(iter(self.held.values()), now_ns)
+        self.job.started_ns = next(iter(self.held.values()), asked_ns)
         for _ in range(min(len(self._queue), self._at_once - len(self._workers))):
             task = group.create_task(self._work())
             self._workers.add(task)

@@ -16,12 +16,13 @@ from brigade.engine.follow_verdict import LOST
 from brigade.engine.groups import first_error
 from brigade.errors import StateError
 from brigade.replications import DeleteMode
-from brigade.state.rows import Claim, RunState
+from brigade.state.rows import Claim, Run, RunState
 from brigade.state.shield import shielded
 from brigade.state.state import State
 
-_GONE_SECONDS = 30.0
-"""How soon a deleted key is looked at again while a reconcile runs, which may still be copying what it once read."""
+_GONE_SECONDS = 2.0
+"""How soon a deleted key is looked at again while a reconcile runs, which may still be copying what it once read, or
+not have put on record yet that it has copied it. Each time twice as late as before."""
 
 _LONGEST_GONE_SECONDS = 3600.0
 _SECOND_NS = 1_000_000_000
@@ -90,7 +91,7 @@ class Recorder:
     async def _write(self, batch: Sequence[Finished]) -> None:
         for line in {finished.line: None for finished in batch}:
             await line.job.ledger.flush()
-        running: dict[Line, bool] = {}
+        runs: dict[Line, Run | None] = {}
         done: list[Finished] = []
         with first_error():
             # Together, so that they share commits.
@@ -103,8 +104,8 @@ class Recorder:
                         group.create_task(self._failed(finished, verdict.error))
                     elif verdict.again_seconds is not None:
                         group.create_task(self._state.backlog.release([claim], verdict.again_seconds))
-                    elif finished.gone and await self._run_goes_on(finished, running):
-                        group.create_task(self._state.backlog.release([claim], self._gone_seconds(claim)))
+                    elif finished.gone and (again := await self._again_seconds(finished, runs)) is not None:
+                        group.create_task(self._state.backlog.release([claim], again))
                     else:
                         done.append(finished)
                 group.create_task(self._done(done))
@@ -130,17 +131,20 @@ class Recorder:
             await self._state.backlog.retry(claim, verdict.again_seconds, error, counts=verdict.counts)
             line.counts.retried += 1
 
-    async def _run_goes_on(self, finished: Finished, running: dict[Line, bool]) -> bool:
-        line = finished.line
+    async def _again_seconds(self, finished: Finished, runs: dict[Line, Run | None]) -> float | None:
+        """When to look once more at a key that is gone, None if that was the last word: no run had to do with it."""
+        line, claim = finished.line, finished.claim
         if line.job.policy.delete is DeleteMode.NO:
-            return False
-        if line not in running:
-            last = await self._state.runs.last(finished.claim.replication_id)
-            running[line] = (
-                last is not None and last.state is RunState.RUNNING and last.lease_until_ns > self._clock.now_ns()
-            )
-        return running[line]
-
-    def _gone_seconds(self, claim: Claim) -> float:
-        age_seconds = (self._clock.now_ns() - claim.marked_ns) / _SECOND_NS
-        return min(_LONGEST_GONE_SECONDS, max(_GONE_SECONDS, age_seconds))
+            return None
+        if line not in runs:
+            runs[line] = await self._state.runs.last(claim.replication_id)
+        last, now_ns = runs[line], self._clock.now_ns()
+        if last is None:
+            return None
+        if last.state is RunState.RUNNING:
+            age_seconds = (now_ns - claim.marked_ns) / _SECOND_NS
+            waits = last.lease_until_ns > now_ns
+            return min(_LONGEST_GONE_SECONDS, max(_GONE_SECONDS, age_seconds)) if waits else None
+        # What the run had to say of the key may have come after we asked what is known of it.
+        asked_ns = line.held.get(claim, now_ns)
+        return 0.0 if last.finished_ns is not None and last.finished_ns >= asked_ns else None

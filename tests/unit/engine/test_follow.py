@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from brigade.decide.decide import target_print
 from brigade.engine.follow import FollowLimits
 from brigade.engine.follow_verdict import Patience, verdict_of_error
 from brigade.engine.ledger import Ledger
@@ -22,10 +23,10 @@ from brigade.errors import (
     Throttled,
     Unavailable,
 )
-from brigade.objects import Attributes
+from brigade.objects import Attributes, Proof
 from brigade.replications import DeleteMode, FilterRule, Policy
 from brigade.state.owner import Owner
-from brigade.state.rows import RunKind, RunState
+from brigade.state.rows import InventoryRow, RunKind, RunState
 from brigade.stores.layers.fault_script import Fault, FaultScript, reset
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES, MemoryStore
@@ -369,6 +370,27 @@ async def test_deletions_wait_for_a_reconcile_that_may_still_copy_what_it_read(b
     await state.runs.finish(run, RunState.DONE, {})
     await running
     assert await held(bench.target) == {}
+
+
+async def test_what_a_reconcile_copied_last_of_all_is_deleted_when_it_is_gone(bench):
+    """The reconcile puts its copy on record and ends while the follower, who asked before that, looks at the key."""
+    state = bench.state
+    run = await state.runs.begin(bench.replication_id, RunKind.SYNC, {}, Owner.current(), 1000)
+    await put(bench.target, "a", b"1")
+    copied = await bench.target.head("a")
+    row = InventoryRow("a", "print", target_print(copied), Proof.ETAG, True, False, 0)
+
+    class Ending(ForwardingStore):
+        async def head(self, key, *, version_id=None):
+            if (await state.runs.last(bench.replication_id)).state is RunState.RUNNING:
+                await state.inventory.put_if(bench.replication_id, [row])
+                await state.runs.finish(run, RunState.DONE, {})
+            return await super().head(key, version_id=version_id)
+
+    await bench.mark("a")
+    await bench.follow(TRACKED, source=Ending(bench.source))
+    assert await held(bench.target) == {}
+    assert (await lag(bench)).length == 0
 
 
 async def test_the_state_may_be_away_for_a_while(bench, monkeypatch):
