@@ -69,7 +69,12 @@ async def scene(running, tmp_path_factory) -> AsyncIterator[Scene]:
             "mirror": {"source": a, "target": b, "live": ["gateway"], "delete": "mirror"},
             "below": {"source": a, "target": f"{c}copies", "live": ["gateway"], "delete": "tracked"},
             "keeping": {"source": a, "target": f"b:{keeping.name}", "live": ["gateway"]},
-            "made": {"source": f"a:{made.name}", "target": f"c:{made_copy.name}", "live": ["gateway"], "delete": "tracked"},
+            "made": {
+                "source": f"a:{made.name}",
+                "target": f"c:{made_copy.name}",
+                "live": ["gateway"],
+                "delete": "tracked",
+            },
         }
         brigade.write_config()
         async with running_gateway(brigade, source) as (process, through):

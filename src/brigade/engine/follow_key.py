@@ -81,9 +81,8 @@ class KeySettler:
         size_bytes = pair.target.size_bytes if pair.target is not None else 0
         # Also where nothing is to be deleted: with the last word on a key its mark is gone, too.
         await self._confirm_gone(key)
-        if action.kind is ActionKind.DELETE:
-            if (error := (await job.target.delete([key]))[key]) is not None:
-                raise error
+        if action.kind is ActionKind.DELETE and (error := (await job.target.delete([key]))[key]) is not None:
+            raise error
         if known is not None and (pair.target is None or action.kind is ActionKind.DELETE):
             await job.ledger.forget([key], look_again=False)
         return Outcome(key, action.kind, action.reason, Proof.NONE, size_bytes)

@@ -320,9 +320,7 @@ async def test_a_listing_that_ignores_the_prefix_is_broken(open_store: Any, serv
         await store.list_page("a")
 
 
-async def test_an_etag_that_ceph_lost_from_its_listing_is_asked_for(
-    open_store: Any, server: Any, reply: Any
-) -> None:
+async def test_an_etag_that_ceph_lost_from_its_listing_is_asked_for(open_store: Any, server: Any, reply: Any) -> None:
     entry = "<Contents><Key>%s</Key><LastModified>2026-11-20T06:24:15.000Z</LastModified><ETag>%s</ETag><Size>5</Size></Contents>"
     entries = entry % ("a", '"abc"') + entry % ("b", "") + entry % ("c", "")
     page = f"<ListBucketResult>{entries}<IsTruncated>false</IsTruncated></ListBucketResult>".encode()
