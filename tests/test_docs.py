@@ -12,6 +12,7 @@ import typer
 
 from brigade import errors
 from brigade.cli.main import INTERRUPTED, VERBS
+from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
 from brigade.config.problems import STORE_SECTIONS
@@ -33,6 +34,8 @@ SECTIONS = [
     UserSection,
     RouteSection,
     KeySection,
+    WebhookSection,
+    QueueSection,
 ]
 
 # Steps on the way to a decision, never the outcome of an object.
@@ -110,6 +113,8 @@ def test_the_statuses_of_a_diff_are_described():
         ("Top level", Config),
         ("Replications", ReplicationSection),
         *(("Gateway", model) for model in (GatewaySection, UserSection, RouteSection, KeySection)),
+        ("Webhook", WebhookSection),
+        ("Stores of type `s3`", QueueSection),
         *((f"Stores of type `{name}`", model) for name, model in STORE_SECTIONS.items()),
     ],
 )

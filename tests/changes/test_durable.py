@@ -38,9 +38,13 @@ async def state(tmp_path: Path):
 
 
 @pytest.fixture
-async def webhook(state: State, background):
-    intake = Intake(Routes([Subscription(1, "photos")]), LiveMarks(state))
-    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, SystemClock())
+def intake(state: State) -> Intake:
+    return Intake(Routes([Subscription(1, "photos")]), LiveMarks(state))
+
+
+@pytest.fixture
+async def webhook(intake: Intake, background):
+    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), {"/events": intake}, SystemClock())
     background(webhook.run())
     await until(lambda: webhook.address)
     return webhook
@@ -81,7 +85,7 @@ async def test_every_key_that_was_answered_is_found_by_another_process(state, po
     assert state.commits < POSTS / 2
 
 
-async def test_a_state_that_is_closed_is_told_as_503(state, post, webhook):
+async def test_a_state_that_is_closed_is_told_as_503(state, post, intake):
     await state.close()
     assert await post("a") == 503
-    assert webhook.intake.counts.marked == 0
+    assert intake.counts.marked == 0

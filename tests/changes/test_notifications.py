@@ -60,13 +60,13 @@ async def bucket_on(running):
 
 @pytest.fixture
 def listening(marks, background):
-    async def start(bucket: str, prefix: str = "") -> tuple[Webhook, str]:
+    async def start(bucket: str, prefix: str = "") -> tuple[Intake, str]:
         intake = Intake(Routes([Subscription(1, bucket, prefix)]), marks)
-        webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, SystemClock())
+        webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), {"/events": intake}, SystemClock())
         background(webhook.run())
         await until(lambda: webhook.address)
         assert webhook.address
-        return webhook, f"http://127.0.0.1:{webhook.address[1]}/events"
+        return intake, f"http://127.0.0.1:{webhook.address[1]}/events"
 
     return start
 
@@ -77,7 +77,7 @@ async def in_thread(work) -> None:
 
 async def test_ceph_posts_its_events_to_the_webhook(bucket_on, listening, marks):
     side, client, bucket = await bucket_on("ceph")
-    webhook, url = await listening(bucket)
+    intake, url = await listening(bucket)
     await set_up(side, Wish(f"r-{bucket}", url=url, secret=SECRET))
 
     def write() -> None:
@@ -92,13 +92,13 @@ async def test_ceph_posts_its_events_to_the_webhook(bucket_on, listening, marks)
 
     await in_thread(write)
     await until(lambda: {*KEYS, "copy", "multi"} <= set(marks.marked()))
-    assert webhook.intake.counts.failed == 0
-    assert webhook.intake.counts.refused == 0
+    assert intake.counts.failed == 0
+    assert intake.counts.refused == 0
 
 
 async def test_ceph_sends_what_lies_under_the_prefix_and_stops_when_it_is_removed(bucket_on, listening, marks):
     side, client, bucket = await bucket_on("ceph")
-    webhook, url = await listening(bucket, "p/")
+    intake, url = await listening(bucket, "p/")
     wish = Wish(f"r-{bucket}", "p/", url=url, secret=SECRET)
     await set_up(side, wish)
     assert "already" in (await set_up(side, wish)).done[-1]
@@ -106,7 +106,7 @@ async def test_ceph_sends_what_lies_under_the_prefix_and_stops_when_it_is_remove
     await in_thread(lambda: client.put_object(Bucket=bucket, Key="p/a", Body=b"x"))
     await until(marks.marked)
     assert marks.marked() == ["a"]
-    assert webhook.intake.counts.received == 1
+    assert intake.counts.received == 1
     await remove(side, wish.replication)
     assert await show(side) == []
     await in_thread(lambda: client.put_object(Bucket=bucket, Key="p/b", Body=b"x"))
@@ -155,7 +155,7 @@ async def test_a_bucket_of_moto_keeps_what_others_configured(bucket_on):
 @pytest.mark.skipif(SERVERS["seaweed"].missing() is not None, reason="SeaweedFS is missing")
 async def test_seaweed_posts_its_file_events_when_set_up_as_told(tmp_path: Path, listening, marks, monkeypatch):
     bucket = f"events-{secrets.token_hex(4)}"
-    webhook, url = await listening(bucket)
+    intake, url = await listening(bucket)
 
     class Side:
         name, vendor = "seaweed", "seaweedfs"
@@ -186,5 +186,5 @@ async def test_seaweed_posts_its_file_events_when_set_up_as_told(tmp_path: Path,
             await until(lambda: {"plain", "a dir/x+y %41 é.txt"} <= set(marks.marked()))
         finally:
             finished.set()
-    assert webhook.intake.counts.failed == 0
-    assert webhook.intake.counts.refused == 0
+    assert intake.counts.failed == 0
+    assert intake.counts.refused == 0

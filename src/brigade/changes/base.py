@@ -89,7 +89,7 @@ class FeedCounts:
 
     `marked` counts those that are durable for every replication that wants them, `failed` those that were unreadable
     or could not be made durable. Of the latter the sender still has the event, and it is received again. `refused`
-    are senders that were turned away before anything was read.
+    are senders that were turned away before anything was read. `troubles` counts what was told in `last_error`.
     """
 
     received: int = 0
@@ -98,6 +98,7 @@ class FeedCounts:
     failed: int = 0
     refused: int = 0
     rescans: int = 0
+    troubles: int = 0
     last_error: str = ""
 
 
@@ -178,7 +179,8 @@ class Intake:
         except BaseException as error:
             counts.ignored += foreign
             counts.failed += len(changes) - foreign
-            counts.last_error = str(error)
+            if isinstance(error, BrigadeError):
+                self.note(str(error))
             raise
         counts.ignored += foreign
         counts.marked += len(changes) - foreign
@@ -201,9 +203,10 @@ class Intake:
             for replication_id, relative in self.routes.under(bucket, prefix):
                 await self._rescans.rescan(replication_id, relative)
 
-    def note(self, error: BrigadeError) -> None:
-        """Remember the latest trouble that the feed waits out."""
-        self.counts.last_error = str(error)
+    def note(self, words: str) -> None:
+        """Remember the latest trouble, for those who tell it to people."""
+        self.counts.troubles += 1
+        self.counts.last_error = words
 
 
 async def pause(clock: Clock, failures: int) -> None:

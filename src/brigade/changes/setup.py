@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from brigade.errors import ConfigError
+from brigade.errors import ConfigError, Unsupported
 from brigade.wire.encoding import encode_value
 from brigade.wire.s3notifications import Entry, new_entry
 
@@ -35,6 +35,8 @@ _EVENTS = {
 }
 # A prefix with other characters would have to be encoded by rules that differ; then all keys are sent, and sorted here.
 _PLAIN_PREFIX = re.compile(r"[A-Za-z0-9\-._/]*").fullmatch
+# Its filer sends the events of all buckets, as a file on its machine says.
+_WITHOUT_API = frozenset({"seaweedfs"})
 _MINIO_ARN = "arn:minio:sqs::brigade:webhook"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}").fullmatch
 
@@ -106,6 +108,17 @@ def with_entry(entries: Sequence[Entry], wanted: Entry) -> list[Entry] | None:
     return [*others, wanted]
 
 
+def _covering(entries: Sequence[Entry], wanted: Entry) -> Entry | None:
+    """An entry of another replication of ours that sends all of it to the same place: AWS takes no second one."""
+    if any(entry.id == wanted.id for entry in entries):
+        return None
+    for entry in entries:
+        sends_it = entry.arn == wanted.arn and not entry.suffix and set(wanted.events) <= set(entry.events)
+        if entry.id.startswith(ID_PREFIX) and sends_it and wanted.prefix.startswith(entry.prefix):
+            return entry
+    return None
+
+
 def _says(entry: Entry) -> tuple[object, ...]:
     return entry.arn, frozenset(entry.events), entry.prefix, entry.suffix
 
@@ -114,6 +127,7 @@ async def set_up(side: BucketSide, wish: Wish, *, dry_run: bool = False) -> Outc
     """Have the bucket send its events. Raises `StoreError` where the server refuses."""
     if wish.url is not None and side.vendor != "ceph":
         return Outcome(commands=webhook_commands(side, wish))
+    _require_api(side)
     commands = permission_commands(side, wish.arn) if wish.arn is not None and side.vendor == "aws" else ()
     entries = await side.read()
     arn = wish.arn
@@ -125,7 +139,9 @@ async def set_up(side: BucketSide, wish: Wish, *, dry_run: bool = False) -> Outc
     wanted = wanted_entry(wish, arn or f"arn:aws:sns:default::{wish.entry_id}", side.vendor)
     planned = with_entry(entries, wanted)
     if planned is None:
-        return Outcome((*done, f"{side.name} sends its events already"), commands, (wanted,))
+        return Outcome((*done, f"{side.name} sends its events already"), (), (wanted,))
+    if (covering := _covering(entries, wanted)) is not None:
+        return Outcome((*done, f"{side.name} sends its events already, by the entry {covering.id}"), (), (covering,))
     if not dry_run:
         replaced = [entry.id for entry in entries if entry.id == wanted.id]
         await side.write(planned, removed=replaced)
@@ -135,12 +151,15 @@ async def set_up(side: BucketSide, wish: Wish, *, dry_run: bool = False) -> Outc
 
 
 async def show(side: BucketSide) -> list[tuple[Entry, bool]]:
-    """All entries of the bucket, and whether each is ours."""
+    """All entries of the bucket, and whether each is ours. Raises `Unsupported` where a bucket has none."""
+    _require_api(side)
     return [(entry, entry.id.startswith(ID_PREFIX)) for entry in await side.read()]
 
 
 async def remove(side: BucketSide, replication: str, *, dry_run: bool = False) -> Outcome:
     """Have the bucket send no more for this replication. What others configured stays."""
+    if side.vendor in _WITHOUT_API:
+        return Outcome(commands=removal_commands(side))
     entry_id = entry_id_of(replication)
     entries = await side.read()
     ours = [entry for entry in entries if entry.id == entry_id]
@@ -153,6 +172,16 @@ async def remove(side: BucketSide, replication: str, *, dry_run: bool = False) -
     return Outcome((done,) if done else (), removal_commands(side), tuple(ours))
 
 
+def _require_api(side: BucketSide) -> None:
+    if side.vendor in _WITHOUT_API:
+        raise Unsupported(
+            "its buckets have no notifications",
+            store=side.name,
+            operation="notifications",
+            hint="its filer sends events as notification.toml says: follow by webhook, and set that up",
+        )
+
+
 def webhook_commands(side: BucketSide, wish: Wish) -> tuple[str, ...]:
     """What a person types where a server has no API that would point it to a webhook. Secrets come from the environment."""
     url, prefix = wish.url or "", wish.prefix
@@ -163,11 +192,13 @@ def webhook_commands(side: BucketSide, wish: Wish) -> tuple[str, ...]:
     policy = shlex.quote(_policy("*", "sns:Publish", side.bucket))
     protocol = url.partition(":")[0]
     subscribe = f"--protocol {protocol} --notification-endpoint {shlex.quote(url)}"
+    # A topic asks the webhook whether it may send, once: the webhook must know it by then.
     return (
         f"topic=$(aws sns create-topic --name {wish.entry_id} --query TopicArn --output text)",
         f'aws sns set-topic-attributes --topic-arn "$topic" --attribute-name Policy --attribute-value {policy}',
+        'echo "$topic"  # name it in webhook.topics, and let brigade run read that before you go on',
         f'aws sns subscribe --topic-arn "$topic" {subscribe}',
-        'echo "$topic"  # set up again with this topic, and name it in the settings of the webhook',
+        f"brigade notifications setup {shlex.quote(wish.replication)}  # again: the bucket then sends to the topic",
     )
 
 

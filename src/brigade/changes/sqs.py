@@ -46,7 +46,7 @@ class SqsFeed:
                 failures = 0
             except BrigadeError as error:
                 failures += 1
-                self.intake.note(error)
+                self.intake.note(str(error))
                 await pause(self._clock, failures)
 
     async def _turn(self) -> None:
@@ -68,7 +68,7 @@ class SqsFeed:
             ignored += parsed.ignored
             failed += parsed.failed
             if parsed.malformed:
-                self.intake.counts.last_error = f"message {message.message_id}: {parsed.malformed}"
+                self.intake.note(f"message {message.message_id}: {parsed.malformed}")
             if not parsed.is_unreadable or message.receives >= self._settings.poison_receives:
                 done.append(message)
         await self.intake.take(changes, ignored=ignored, failed=failed)
@@ -77,4 +77,4 @@ class SqsFeed:
     async def _delete(self, messages: Sequence[Message]) -> None:
         """What cannot be deleted comes again, and marks its keys once more."""
         if messages and (failures := await self._queue.delete(messages)):
-            self.intake.counts.last_error = f"{len(failures)} messages could not be deleted: {failures[0]}"
+            self.intake.note(f"{len(failures)} messages could not be deleted: {failures[0]}")

@@ -93,10 +93,10 @@ class WatchFeed:
                 await self._watch(rescan=self._settings.rescan_at_start or not is_first)
             except BrigadeError as error:
                 is_first = False
-                self.intake.note(error)
+                self.intake.note(str(error))
             except OSError as error:
                 is_first = False
-                self.intake.counts.last_error = f"the directory {self._tree.root} cannot be watched: {error}"
+                self.intake.note(f"the directory {self._tree.root} cannot be watched: {error}")
             finally:
                 self.is_watching = False
             steady = self._clock.monotonic_seconds() - began_seconds >= STEADY_SECONDS
@@ -217,7 +217,7 @@ class WatchFeed:
                 return
             except BrigadeError as error:
                 failures += 1
-                self.intake.note(error)
+                self.intake.note(str(error))
                 await pause(self._clock, failures)
 
     async def _mark(self) -> None:

@@ -33,6 +33,7 @@ VERBS = {
     "failures": Verb("failures", "Show what keeps failing, and why."),
     "retry": Verb("retry", "Try again what has failed."),
     "dismiss": Verb("dismiss", "Leave what has failed as it is, with a note on why."),
+    "notifications": Verb("notifications", "Have buckets send their events to the feeds that follow them."),
     "store": Verb("store", "Look at the stores of the configuration."),
     "config": Verb("config", "Write, check and describe the configuration."),
     "demo": Verb("demo", "Show the main job on two real S3 servers of its own."),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brigade.config.document import Place, Problem
-from brigade.config.livecheck import check_gateway, check_live
+from brigade.config.livecheck import check_gateway, check_live, check_webhook_and_queues
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
 from brigade.config.stores import S3Section
@@ -28,6 +28,7 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
         problems += _patterns(replication, ("replications", name))
         problems += check_live(config, name, replication, directory)
     problems += check_gateway(config)
+    problems += check_webhook_and_queues(config)
     return problems
 
 

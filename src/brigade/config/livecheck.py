@@ -10,6 +10,7 @@ from brigade.config.document import Place, Problem
 from brigade.config.gateway import GatewaySection
 from brigade.config.model import Config
 from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.config.stores import S3Section
 from brigade.errors import UsageError
 from brigade.locations import Place as Location
 from brigade.locations import PlaceKind, parse_location
@@ -70,6 +71,33 @@ def check_live(config: Config, name: str, replication: ReplicationSection, direc
         yield Problem(place, "watch is for directories: the source is none")
     if LiveMode.GATEWAY in replication.live:
         yield from _behind_gateway(config, source, place)
+    yield from _fed(config, replication, source, place)
+
+
+def _fed(config: Config, replication: ReplicationSection, source: Location, place: Place) -> Iterator[Problem]:
+    """Feeds that nobody would feed."""
+    fed = [mode for mode in (LiveMode.WEBHOOK, LiveMode.SQS) if mode in replication.live]
+    store = config.stores[source.store] if source.kind is PlaceKind.STORE else None
+    if fed and not isinstance(store, S3Section):
+        yield Problem(place, f"{fed[0]} is for buckets of an S3 store of the configuration: the source is none")
+        return
+    if LiveMode.WEBHOOK in fed and config.webhook is None:
+        yield Problem(place, "there is no section `webhook` that events could be posted to")
+    if LiveMode.SQS in fed and isinstance(store, S3Section) and store.queue is None:
+        yield Problem(place, f"the store {source.store!r} has no `queue` that events could be taken from")
+
+
+def check_webhook_and_queues(config: Config) -> Iterator[Problem]:
+    """Two that listen at one address, and a queue of two stores: each of them would get half of the events."""
+    gateway, webhook = config.gateway, config.webhook
+    if gateway and webhook and gateway.listen == webhook.listen and webhook.listen[1]:
+        yield Problem(("webhook", "listen"), "the gateway listens there: take another port")
+    owners: dict[str, str] = {}
+    for name, store in config.stores.items():
+        if isinstance(store, S3Section) and store.queue is not None:
+            owner = owners.setdefault(store.queue.url, name)
+            if owner != name:
+                yield Problem(("stores", name, "queue", "url"), f"this is the queue of {owner!r}: give each its own")
 
 
 def _behind_gateway(config: Config, source: Location, place: Place) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from brigade.config.feeds import WebhookSection
 from brigade.config.fields import Section, Text
 from brigade.config.gateway import GatewaySection
 from brigade.config.replications import ReplicationSection
@@ -25,6 +26,7 @@ class Config(Section):
         default_factory=dict
     )
     gateway: Annotated[GatewaySection | None, Field(description="An S3 endpoint in front of the stores")] = None
+    webhook: Annotated[WebhookSection | None, Field(description="Where stores post their events")] = None
 
 
 def json_schema() -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from brigade.config.document import Place, Problem, dotted
-from brigade.config.gateway import GatewaySection, KeySection, RouteSection, UserSection
+from brigade.config.feeds import QueueSection, WebhookSection
+from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.replications import FilterSection, ReplicationSection
 from brigade.config.stores import FileSection, MemorySection, S3Section
 
@@ -17,6 +18,7 @@ STORE_SECTIONS: Mapping[str, type[BaseModel]] = {"s3": S3Section, "file": FileSe
 
 # By the key below `gateway` and the depth of what is unknown.
 _GATEWAY_SECTIONS: Mapping[tuple[str | int, int], type[BaseModel]] = {
+    ("tls", 3): TlsSection,
     ("users", 4): UserSection,
     ("users", 6): KeySection,
     ("routes", 4): RouteSection,
@@ -55,8 +57,6 @@ def _problem(detail: Any, root: type[BaseModel]) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return Problem(place, _unknown_key(place, _section_at(place, str(tag), root)))
-    if kind == "enum" and place[2:3] == ("live",):
-        return Problem(place, "must be gateway or watch: other ways of noticing changes are not in this version")
     if kind in ("literal_error", "enum"):
         return Problem(place, f"must be {context['expected'].replace(chr(39), '')}")
     if kind == "union_tag_invalid":
@@ -79,8 +79,10 @@ def _section_at(place: Place, tag: str, root: type[BaseModel]) -> type[BaseModel
     match place[:1], len(place):
         case ("gateway",), length:
             return _GATEWAY_SECTIONS.get((place[1], length), GatewaySection)
+        case ("webhook",), length:
+            return WebhookSection if length < 3 else TlsSection
         case ("stores",), length if length > 2:
-            return STORE_SECTIONS[tag]
+            return STORE_SECTIONS[tag] if length < 4 else QueueSection
         case ("replications",), 3:
             return ReplicationSection
         case ("replications",), length if length > 3:

@@ -25,6 +25,8 @@ class LiveMode(StrEnum):
 
     GATEWAY = "gateway"
     WATCH = "watch"
+    WEBHOOK = "webhook"
+    SQS = "sqs"
 
 
 class FilterSection(Section):

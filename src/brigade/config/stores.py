@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from brigade.config.feeds import QueueSection
 from brigade.config.fields import Bandwidth, Count, Duration, Secret, Section, Size, Text
 from brigade.stores.base import ListingOrder
 
@@ -56,6 +57,7 @@ class S3Section(_Limited):
     max_part_size: Annotated[Size | None, Field(description="Largest part of a multipart upload")] = None
     max_parts: Annotated[Count | None, Field(description="Most parts of a multipart upload")] = None
     requester_pays: Annotated[bool, Field(description="Accept to pay for requests to other people's buckets")] = False
+    queue: Annotated[QueueSection | None, Field(description="The queue of SQS that its buckets send events to")] = None
 
 
 class FileSection(_Limited):

@@ -52,6 +52,7 @@ class Command:
         self.state = str(directory / "state.db")
         self.replications: dict[str, Any] = {}
         self.gateway: dict[str, Any] | None = None
+        self.webhook: dict[str, Any] | None = None
         self._stores: dict[str, Any] = {}
         self._secrets: dict[str, str] = {}
         self._clock = SystemClock()
@@ -69,8 +70,8 @@ class Command:
     def write_config(self) -> None:
         """Write `brigade.yaml`; JSON is YAML."""
         values: dict[str, Any] = {"stores": self._stores, "replications": self.replications}
-        if self.gateway is not None:
-            values["gateway"] = self.gateway
+        named = {"gateway": self.gateway, "webhook": self.webhook}
+        values |= {name: section for name, section in named.items() if section is not None}
         (self.directory / "brigade.yaml").write_text(json.dumps(values))
 
     def environment(self) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from brigade.wire.xml import Node, XmlError, escape, parse
 
+# moto has a name of its own for a configuration without entries.
+_ROOTS = frozenset({"NotificationConfiguration", "GetBucketNotificationResponse"})
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 # Each kind of entry, and the element that names where its events go.
 _DESTINATIONS = {
@@ -57,7 +59,7 @@ def parse_notifications(body: bytes) -> list[Entry]:
     if not body.strip():
         return []
     root = parse(body)
-    if root.name != "NotificationConfiguration":
+    if root.name not in _ROOTS:
         raise XmlError(f"this is no NotificationConfiguration but a {root.name}")
     return [_entry(node) for node in root.children]
 

@@ -12,6 +12,7 @@ from brigade.changes.rescan import ListedRescans
 from brigade.config.replications import LiveMode, ReplicationSection
 from brigade.control.aftercare import Unsettled, hand_over
 from brigade.control.following import follow, pause, until
+from brigade.control.hearing import counted, hear
 from brigade.control.schedule import Jobs, Schedule
 from brigade.control.sync import sync
 from brigade.control.units import Unit
@@ -90,11 +91,8 @@ class FollowUnit(Unit):
         intake = Intake(routes, Marks(scene.state, live=True), rescans)
         feed = WatchFeed(WatchSettings(watched.root, links=Links(watched.links)), intake, scene.clock)
         scene.voice.started(f"{self._name}: watches {watched.root}")
-        with first_error():
-            async with asyncio.TaskGroup() as group:
-                telling = group.create_task(tell_troubles(scene, self._name, intake))
-                await until(stop, feed.run())
-                telling.cancel()
+        await hear(feed.run(), {self._name: intake}, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
+        scene.voice.started(f"{self._name}: {counted(intake.counts)}")
 
 
 class ScheduleUnit(Unit):
@@ -140,16 +138,6 @@ class ScheduleUnit(Unit):
             number = await scene.state.replications.ensure(work.name, work.identity)
             await hand_over(scene.state, number, result, left.keys)
         return result
-
-
-async def tell_troubles(scene: Scene, name: str, intake: Intake) -> None:
-    """Tell each new trouble of a feed, until cancelled."""
-    told = ""
-    while True:
-        if intake.counts.last_error != told:
-            told = intake.counts.last_error
-            scene.voice.trouble(name, told)
-        await scene.clock.sleep(1.0)
 
 
 def _told(name: str, section: ReplicationSection) -> str:

@@ -11,6 +11,7 @@ from brigade.config.replications import LiveMode
 from brigade.control.units import Unit, Units
 from brigade.engine.groups import first_error
 from brigade.errors import BrigadeError, ConfigError, UsageError
+from brigade.wiring.feeds import feed_units
 from brigade.wiring.following import FollowUnit, ScheduleUnit
 from brigade.wiring.rereading import readings
 from brigade.wiring.routes import check_routes, sections, work_of
@@ -85,7 +86,11 @@ class Live:
 
 
 async def _wanted(scene: Scene) -> list[Unit]:
-    """The units of a reading of the configuration. The gateway comes last: who is to hear of a write is there first."""
+    """The units of a reading of the configuration.
+
+    Feeds come before the schedules: what is written while both sides are compared is heard. The gateway comes last:
+    who is to hear of a write is there first.
+    """
     known = sections(scene.wiring)
     units: list[Unit] = []
     numbers: dict[str, int] = {}
@@ -95,6 +100,8 @@ async def _wanted(scene: Scene) -> list[Unit]:
             numbers[name] = await scene.state.replications.ensure(work.name, work.identity)
             if Role.WORKER in scene.roles or (Role.AGENT in scene.roles and LiveMode.WATCH in section.live):
                 units.append(FollowUnit(scene, name, section, numbers[name]))
+    if Role.AGENT in scene.roles:
+        units += feed_units(scene, numbers)
     if Role.WORKER in scene.roles and not scene.is_sibling:
         units += [ScheduleUnit(scene, name, section) for name, section in known]
     if Role.GATEWAY in scene.roles and scene.config.gateway is not None:

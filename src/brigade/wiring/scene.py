@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from brigade.state.state import State
 
 
+_HEARD_BY_AGENTS = {LiveMode.WATCH, LiveMode.WEBHOOK, LiveMode.SQS}
+
+
 class Role(StrEnum):
-    """What a process does: copies, serves clients, or watches directories."""
+    """What a process does: copies, serves clients, or listens to what others tell: directories, webhook, queues."""
 
     WORKER = "worker"
     GATEWAY = "gateway"
@@ -86,7 +89,7 @@ def roles_of(wiring: Wiring, named: Sequence[Role]) -> frozenset[Role]:
     useful = {
         Role.WORKER: bool(config.replications),
         Role.GATEWAY: config.gateway is not None,
-        Role.AGENT: LiveMode.WATCH in live,
+        Role.AGENT: bool(live & _HEARD_BY_AGENTS),
     }
     for role in named:
         if not useful[role]:

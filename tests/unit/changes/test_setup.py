@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from brigade.changes.setup import Wish, entry_id_of, remove, set_up, show
-from brigade.errors import ConfigError
+from brigade.errors import ConfigError, Unsupported
 from brigade.wire.s3notifications import Entry, new_entry
 
 QUEUE = "arn:aws:sqs:eu-west-1:1:q"
@@ -100,8 +100,8 @@ async def test_ceph_posts_to_the_webhook_by_a_topic_of_its_own():
 
 async def test_removing_leaves_what_is_not_ours():
     side = FakeSide("aws", THEIRS)
-    await set_up(side, Wish("photos", arn=QUEUE))
-    await set_up(side, Wish("photos-2", arn=QUEUE))
+    await set_up(side, Wish("photos", "a/", arn=QUEUE))
+    await set_up(side, Wish("photos-2", "b/", arn=QUEUE))
     outcome = await remove(side, "photos")
     assert [entry.id for entry in side.entries] == ["theirs", "brigade-photos-2"]
     assert [entry.id for entry in outcome.entries] == ["brigade-photos"]
@@ -175,3 +175,23 @@ async def test_the_permission_that_a_queue_of_aws_needs_is_told():
 def test_a_wish_has_one_destination(destination):
     with pytest.raises(ConfigError):
         Wish("photos", **destination)
+
+
+async def test_a_second_replication_of_a_bucket_hears_by_the_entry_of_the_first():
+    side = FakeSide("aws")
+    await set_up(side, Wish("photos", arn=QUEUE))
+    outcome = await set_up(side, Wish("copies", "p/", arn=QUEUE))
+    assert [entry.id for entry in side.entries] == ["brigade-photos"]
+    assert "already, by the entry brigade-photos" in outcome.done[0]
+    await set_up(side, Wish("elsewhere", "p/", arn=QUEUE + "2"))
+    assert [entry.id for entry in side.entries] == ["brigade-photos", "brigade-elsewhere"]
+
+
+async def test_a_server_whose_buckets_send_nothing_is_not_asked():
+    side = FakeSide("seaweedfs")
+    with pytest.raises(Unsupported):
+        await set_up(side, Wish("photos", arn=QUEUE))
+    with pytest.raises(Unsupported):
+        await show(side)
+    assert (await remove(side, "photos")).commands
+    assert not side.writes

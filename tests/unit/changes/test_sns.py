@@ -201,7 +201,7 @@ async def test_a_subscription_is_confirmed_at_sns_only(sns, fetched):
 
 async def posted(intake, fetched, value, **settings) -> int:
     """The status that a webhook answers to a message, through its real server."""
-    webhook = Webhook(WebhookSettings(port=0, **settings), intake, ManualClock(), fetch=fetched)
+    webhook = Webhook(WebhookSettings(port=0, **settings), {"/events": intake}, ManualClock(), fetch=fetched)
     feed = asyncio.create_task(webhook.run())
     await until(lambda: webhook.address)
     reader, writer = await asyncio.open_connection(*webhook.address)
@@ -238,5 +238,5 @@ async def test_a_certificate_that_does_not_come_has_the_message_sent_again(intak
 def test_without_the_package_the_settings_are_refused_with_what_to_do(intake, fetched, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(ConfigError, match="pip install"):
-        Webhook(WebhookSettings(topics=(TOPIC,)), intake, ManualClock(), fetch=fetched)
-    Webhook(WebhookSettings(secrets=("long enough",)), intake, ManualClock(), fetch=fetched)
+        Webhook(WebhookSettings(topics=(TOPIC,)), {"/events": intake}, ManualClock(), fetch=fetched)
+    Webhook(WebhookSettings(secrets=("long enough",)), {"/events": intake}, ManualClock(), fetch=fetched)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from brigade.changes.base import Intake, Routes, Subscription
 from brigade.changes.webhook import Webhook, WebhookSettings
 from brigade.errors import ConfigError
 from brigade.testing.clock import ManualClock
@@ -46,7 +47,7 @@ class Sender:
 def open_webhook(intake, background):
     async def start(**settings) -> Sender:
         settings = {"port": 0, "secrets": (SECRET,)} | settings
-        webhook = Webhook(WebhookSettings(**settings), intake, ManualClock())
+        webhook = Webhook(WebhookSettings(**settings), {"/events": intake}, ManualClock())
         background(webhook.run())
         await until(lambda: webhook.address)
         return Sender(webhook)
@@ -224,7 +225,7 @@ async def test_no_more_bodies_than_allowed_are_held(open_webhook, marks):
 
 
 async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake, marks):
-    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, ManualClock())
+    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), {"/events": intake}, ManualClock())
     feed = asyncio.create_task(webhook.run())
     await until(lambda: webhook.address)
     marks.gate = asyncio.Event()
@@ -239,7 +240,7 @@ async def test_requests_under_way_are_finished_when_the_feed_is_cancelled(intake
 
 
 async def test_a_sender_that_keeps_its_connection_open_holds_up_no_end(intake):
-    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), intake, ManualClock())
+    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), {"/events": intake}, ManualClock())
     feed = asyncio.create_task(webhook.run())
     await until(lambda: webhook.address)
     reader, writer = await Sender(webhook).connect()
@@ -255,12 +256,12 @@ async def test_a_sender_that_keeps_its_connection_open_holds_up_no_end(intake):
 async def test_a_port_that_is_taken_is_told(sender, intake):
     settings = WebhookSettings(port=sender.webhook.address[1], secrets=(SECRET,))
     with pytest.raises(ConfigError, match="cannot listen"):
-        await Webhook(settings, intake, ManualClock()).run()
+        await Webhook(settings, {"/events": intake}, ManualClock()).run()
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"secrets": ("short",)}, {"secrets": ("long enough", "")}, {"secrets": (SECRET,), "path": "events"}],
+    [{}, {"secrets": ("short",)}, {"secrets": ("long enough", "")}],
 )
 def test_settings_that_would_let_anybody_in_are_refused(settings):
     with pytest.raises(ConfigError):
@@ -269,3 +270,39 @@ def test_settings_that_would_let_anybody_in_are_refused(settings):
 
 def test_the_secret_shows_in_no_repr():
     assert SECRET not in repr(WebhookSettings(secrets=(SECRET,)))
+
+
+async def test_each_path_has_an_intake_of_its_own(open_webhook, intake, marks):
+    sender = await open_webhook()
+    videos = Intake(Routes([Subscription(2, "photos")]), marks)
+    sender.webhook.update(WebhookSettings(secrets=(SECRET,)), {"/events": intake, "/events/videos": videos})
+    assert await sender.post(EVENT, target="/events/videos") == 200
+    assert marks.calls == [(2, ["a b"])]
+    assert (intake.counts.received, videos.counts.marked) == (0, 1)
+
+
+async def test_what_is_updated_holds_from_the_next_request_on(open_webhook, intake):
+    sender = await open_webhook()
+    sender.webhook.update(WebhookSettings(secrets=("another secret",)), {"/events/new": intake})
+    assert await sender.post(EVENT) == 404
+    assert await sender.post(EVENT, target="/events/new") == 403
+    assert await sender.post(EVENT, {"Authorization": "Bearer another secret"}, "/events/new") == 200
+
+
+async def test_who_waits_for_the_address_is_told(intake):
+    webhook = Webhook(WebhookSettings(port=0, secrets=(SECRET,)), {"/events": intake}, ManualClock())
+    told = []
+    feed = asyncio.create_task(webhook.run(lambda host, port: told.append((host, port))))
+    await until(lambda: told)
+    assert told == [webhook.address]
+    feed.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await feed
+
+
+async def test_each_trouble_is_noted(sender, intake):
+    assert await sender.post(EVENT, {}) == 401
+    assert "turned away" in intake.counts.last_error
+    assert await sender.post(b"{") == 400
+    assert "no JSON" in intake.counts.last_error
+    assert intake.counts.troubles == 2

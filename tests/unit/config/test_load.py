@@ -112,8 +112,8 @@ REPLICATION = "stores: {{m: {{type: memory}}, d: {{type: file, root: x}}}}\nrepl
         (
             "m:a",
             "m:b",
-            ", live: [sqs]",
-            "replications.r.live[0]: must be gateway or watch: other ways of noticing changes are not in this version",
+            ", live: [pigeon]",
+            "replications.r.live[0]: must be gateway, watch, webhook or sqs",
         ),
         ("m:a", "m:b", ", reconcile: sometimes", "replications.r.reconcile: 'sometimes' is no duration"),
         ("m:a", "m:b", ", reconcile: 0s", "replications.r.reconcile: a run every '0s' is too often"),
@@ -217,7 +217,7 @@ def test_the_schema_knows_every_key_and_closes_every_section():
     json.dumps(schema)
     for section in (schema, *(s for s in schema["$defs"].values() if s.get("type") == "object")):
         assert section["additionalProperties"] is False
-    assert set(schema["properties"]) == {"state", "stores", "replications", "gateway"}
+    assert set(schema["properties"]) == {"state", "stores", "replications", "gateway", "webhook"}
 
 
 GATEWAY = """\
@@ -283,3 +283,86 @@ def test_a_gateway_and_what_is_live_behind_it(tmp_path: Path):
 def test_a_mistake_in_the_gateway_is_one_line_with_its_place(tmp_path: Path, keys: str, source: str, expected: str):
     found = mistakes(tmp_path, gateway(keys, source))
     assert any(expected in line for line in found), found
+
+
+FEEDS = """\
+stores:
+  s: {type: s3, endpoint: "http://s.example", queue: {QUEUE}}
+  d: {type: file, root: x}
+replications:
+  r: {source: "s:b/p", target: "d:t", live: [webhook, sqs]}
+webhook: {WEBHOOK}
+"""
+QUEUE = "url: https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+WEBHOOK = "secrets: [long enough]"
+
+
+def feeds(webhook: str = WEBHOOK, queue: str = QUEUE) -> str:
+    return FEEDS.replace("QUEUE", queue).replace("WEBHOOK", webhook)
+
+
+def test_a_webhook_and_a_queue(tmp_path: Path):
+    text = feeds(
+        f"{WEBHOOK}, url: 'https://b.example/in/', topics: ['arn:aws:sns:eu-west-1:1:t']", f"{QUEUE}, wait: 5s"
+    )
+    config = load_config(write(tmp_path, text), {}).config
+    assert config.webhook is not None
+    assert config.webhook.url_of("s") == "https://b.example/in/events/s"
+    assert "long enough" not in repr(config)
+    store = config.stores["s"]
+    assert store.type == "s3"
+    assert store.queue is not None
+    assert store.queue.wait == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (feeds("url: 'http://b.example'"), "webhook: anybody could send: give secrets, or topics"),
+        (feeds("secrets: [short]"), "webhook.secrets[0]: must have at least 8 characters"),
+        (feeds(f"{WEBHOOK}, url: b.example"), "webhook.url: must be a URL like https://host:port"),
+        (feeds(f"{WEBHOOK}, url: 'http://u:p@b.example'"), "webhook.url: must be a URL"),
+        (feeds(f"{WEBHOOK}, topics: [t]"), "webhook.topics[0]: must be the ARN of an SNS topic"),
+        (feeds(f"{WEBHOOK}, tls: {{cert: x}}"), "webhook.tls.cert: unknown key; known are certificate, key"),
+        (feeds(f"{WEBHOOK}, path: x"), "webhook.path: unknown key"),
+        (feeds(queue="url: q"), "stores.s.queue.url: must be a URL like https://sqs."),
+        (feeds(queue=f"{QUEUE}, wait: 30s"), "stores.s.queue: wait is 1s to 20s"),
+        (feeds(queue=f"{QUEUE}, visibility: 500ms"), "stores.s.queue: visibility is 1s to 12h"),
+        (feeds(queue=f"{QUEUE}, polers: 1"), "stores.s.queue.polers: unknown key, did you mean pollers?"),
+        (feeds().replace('source: "s:b/p"', 'source: "d:b"'), "replications.r.live: webhook is for buckets of an S3"),
+        (feeds().replace('source: "s:b/p"', "source: s3://b"), "replications.r.live: webhook is for buckets of an S3"),
+        (feeds().partition("webhook: {")[0], "replications.r.live: there is no section `webhook`"),
+        (feeds().replace(f", queue: {{{QUEUE}}}", ""), "replications.r.live: the store 's' has no `queue`"),
+        (
+            feeds().replace("  d:", f"  t: {{type: s3, queue: {{{QUEUE}}}}}\n  d:"),
+            "stores.t.queue.url: this is the queue of 's': give each its own",
+        ),
+        (
+            feeds() + f"gateway: {{listen: '127.0.0.1:9200', store: s, {ANN}}}\n",
+            "webhook.listen: the gateway listens there: take another port",
+        ),
+    ],
+)
+def test_a_mistake_in_a_feed_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str):
+    found = mistakes(tmp_path, text)
+    assert any(expected in line for line in found), found
+    assert not any("long enough" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("queue", "region", "arn"),
+    [
+        (QUEUE, None, "arn:aws:sqs:eu-west-1:123456789012:q"),
+        ("url: https://sqs.cn-north-1.amazonaws.com.cn/1/q", "x", "arn:aws-cn:sqs:cn-north-1:1:q"),
+        ("url: http://localhost:4566/1/q", "eu-1", "arn:aws:sqs:eu-1:1:q"),
+        ("url: http://localhost:4566/1/q, region: eu-2", "eu-1", "arn:aws:sqs:eu-2:1:q"),
+        ("url: http://localhost:4566/1/q", None, None),
+        ("url: http://localhost:4566/queue/q", "eu-1", None),
+        (f"{QUEUE}, arn: 'arn:aws:sns:eu-west-1:1:t'", None, "arn:aws:sns:eu-west-1:1:t"),
+    ],
+)
+def test_the_address_of_a_queue_tells_what_buckets_send_to(tmp_path: Path, queue: str, region: str, arn: str):
+    store = load_config(write(tmp_path, feeds(queue=queue)), {}).config.stores["s"]
+    assert store.type == "s3"
+    assert store.queue is not None
+    assert store.queue.arn_in(region) == arn

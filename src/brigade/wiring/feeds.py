@@ -1,0 +1,181 @@
+"""The units of the feeds: one webhook for all stores, one for the queue of each store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from brigade.changes.base import Intake, Routes, Subscription
+from brigade.config.feeds import WebhookSection, path_of
+from brigade.config.replications import LiveMode
+from brigade.config.stores import S3Section
+from brigade.control.hearing import counted, hear
+from brigade.control.units import Unit
+from brigade.wiring.following import Marks
+from brigade.wiring.routes import sections
+from brigade.wiring.scene import Scene
+from brigade.wiring.stores import s3_settings
+from brigade.wiring.tls import load_certificate, server_tls
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from brigade.changes.sqs import SqsFeed
+    from brigade.changes.sqs_queue import SqsSettings
+    from brigade.changes.webhook import Webhook, WebhookSettings
+    from brigade.config.feeds import QueueSection
+    from brigade.stores.s3.settings import S3Settings
+
+Heard = Mapping[str, Sequence[Subscription]]
+"""Which replications hear of the buckets of each store."""
+
+
+def feed_units(scene: Scene, numbers: Mapping[str, int]) -> list[Unit]:
+    """The feeds that the replications ask for. Raises `ConfigError` for one that could not work."""
+    units: list[Unit] = []
+    posted = _heard(scene, numbers, LiveMode.WEBHOOK)
+    if posted and scene.config.webhook is not None:
+        units.append(WebhookUnit(scene, scene.config.webhook, posted))
+    for store, subscriptions in _heard(scene, numbers, LiveMode.SQS).items():
+        section = scene.config.stores[store]
+        assert isinstance(section, S3Section)
+        units.append(QueueUnit(scene, store, section, subscriptions))
+    return units
+
+
+def _heard(scene: Scene, numbers: Mapping[str, int], mode: LiveMode) -> Heard:
+    found: dict[str, list[Subscription]] = {}
+    for name, section in sections(scene.wiring):
+        if mode in section.live:
+            place = scene.wiring.place(section.source)
+            at = place.in_bucket()
+            found.setdefault(place.store, []).append(Subscription(numbers[name], at.bucket, at.prefix))
+    return found
+
+
+class WebhookUnit(Unit):
+    """Takes what stores post. Only another address, or TLS where there was none, makes it begin anew."""
+
+    def __init__(self, scene: Scene, section: WebhookSection, heard: Heard) -> None:
+        super().__init__("webhook", (section.listen, section.tls is not None))
+        self._scene = scene
+        self._section = section
+        self._heard = heard
+        self._settings = _webhook_settings(section)
+        self._intakes: dict[str, Intake] = {}
+        self._webhook: Webhook | None = None
+        self._tls: SSLContext | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        from brigade.changes.webhook import Webhook
+
+        scene, section = self._scene, self._section
+        if section.tls is not None:
+            self._tls = server_tls(section.tls, scene.directory, where="webhook.tls")
+        paths = self._subscribed()
+        self._webhook = Webhook(replace(self._settings, ssl=self._tls), paths, scene.clock)
+        serving = self._webhook.run(self._tell_address)
+        await hear(serving, self._intakes, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
+        for name, intake in self._intakes.items():
+            scene.voice.started(f"{name}: {counted(intake.counts)}")
+
+    async def refresh(self, newer: Unit) -> None:
+        assert isinstance(newer, WebhookUnit)
+        self._scene, self._section = newer._scene, newer._section  # noqa: SLF001  (another of ours)
+        self._heard, self._settings = newer._heard, newer._settings  # noqa: SLF001
+        if self._webhook is not None:
+            if self._tls is not None and self._section.tls is not None:
+                load_certificate(self._tls, self._section.tls, self._scene.directory, where="webhook.tls")
+            self._webhook.update(replace(self._settings, ssl=self._tls), self._subscribed())
+
+    def _subscribed(self) -> dict[str, Intake]:
+        """The intake of each path. One that is there takes over its routes and keeps its counts."""
+        names = {store: f"webhook of {store}" for store in self._heard}
+        for name in self._intakes.keys() - names.values():
+            del self._intakes[name]
+        for store, subscriptions in self._heard.items():
+            if (intake := self._intakes.get(names[store])) is not None:
+                intake.routes.replace(subscriptions)
+            else:
+                self._intakes[names[store]] = _intake(self._scene, subscriptions)
+        return {path_of(store): self._intakes[name] for store, name in names.items()}
+
+    def _tell_address(self, host: str, port: int) -> None:
+        at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        paths = ", ".join(map(path_of, self._heard))
+        self._scene.voice.started(f"webhook: listens on {scheme}://{at} for {paths}")
+
+
+class QueueUnit(Unit):
+    """Drains the queue of one store. Other credentials, or another queue, make it begin anew."""
+
+    def __init__(self, scene: Scene, store: str, section: S3Section, heard: Sequence[Subscription]) -> None:
+        super().__init__(f"queue {store}", section)
+        self._scene = scene
+        self._store = store
+        self._section = section
+        self._heard = heard
+        self._intake = _intake(scene, heard)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        scene, name = self._scene, f"queue of {self._store}"
+        feed = self._feed()
+        scene.voice.started(f"{name}: takes events from {_queue(self._section).url}")
+        await hear(feed.run(), {name: self._intake}, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
+        scene.voice.started(f"{name}: {counted(self._intake.counts)}")
+
+    async def refresh(self, newer: Unit) -> None:
+        assert isinstance(newer, QueueUnit)
+        self._intake.routes.replace(newer._heard)  # noqa: SLF001  (another of ours)
+
+    def _feed(self) -> SqsFeed:
+        from brigade.changes.sqs import SqsFeed
+        from brigade.changes.sqs_queue import SqsQueue
+        from brigade.stores.s3.credentials import credential_source
+
+        scene = self._scene
+        store = s3_settings(
+            self._store, "*", self._section, directory=scene.directory, environment=scene.wiring.environment
+        )
+        settings = _queue_settings(self._section, store)
+        queue = SqsQueue(settings, credential_source(store, scene.clock), scene.clock)
+        return SqsFeed(settings, queue, self._intake, scene.clock)
+
+
+def _intake(scene: Scene, heard: Sequence[Subscription]) -> Intake:
+    return Intake(Routes(heard), Marks(scene.state, live=True))
+
+
+def _webhook_settings(section: WebhookSection) -> WebhookSettings:
+    from brigade.changes.sns import require_cryptography
+    from brigade.changes.webhook import WebhookSettings
+
+    if section.topics:
+        require_cryptography()
+    host, port = section.listen
+    return WebhookSettings(host=host, port=port, secrets=tuple(section.secrets), topics=tuple(section.topics))
+
+
+def _queue_settings(section: S3Section, store: S3Settings) -> SqsSettings:
+    from brigade.changes.sqs_queue import SqsSettings
+    from brigade.stores.s3.opening import is_aws, tls_of
+
+    queue = _queue(section)
+    return SqsSettings(
+        queue.url,
+        # Addresses of AWS tell the region; others are where their store is.
+        region=queue.region or (None if is_aws(queue.url) else section.region),
+        ssl=tls_of(store) if queue.url.startswith("https") else None,
+        wait_seconds=int(queue.wait),
+        visibility_seconds=None if queue.visibility is None else int(queue.visibility),
+        poison_receives=queue.poison_receives,
+        pollers=queue.pollers,
+    )
+
+
+def _queue(section: S3Section) -> QueueSection:
+    assert section.queue is not None, "the configuration was checked"
+    return section.queue
