@@ -16,6 +16,7 @@ from aiohttp import web
 
 from brigade.clock import Clock
 from brigade.decide.routing import READS
+from brigade.engine.heap import keep_freed_memory
 from brigade.errors import Rejected, StoreError, Throttled
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.capture import Capture, NoCapture
@@ -175,6 +176,7 @@ async def serve(
     `reuse_port` lets several processes share one port. Raises `ConfigError` for routes that lead nowhere and OSError
     where it cannot listen.
     """
+    keep_freed_memory()
     gateway = Gateway(settings, clock=clock, capture=capture or NoCapture(), uploads=uploads or MemoryUploads())
     server = Server(gateway.handle, settings.limits)
     listener = await asyncio.get_running_loop().create_server(

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from brigade.wire.awschunked import ChunkedPayload
@@ -39,10 +39,10 @@ class Inflow:
         content = self._request.content
         try:
             if content.total_bytes > self._taken_bytes or content.is_eof():
-                data = await content.readany()
+                data = await _piece(content)
             else:
                 async with asyncio.timeout(self._idle_timeout_seconds):
-                    data = await content.readany()
+                    data = await _piece(content)
         except TimeoutError as error:
             raise Fault("RequestTimeout") from error
         except (RequestPayloadError, ValueError) as error:
@@ -60,6 +60,14 @@ class Inflow:
                 raise Fault("MaxMessageLengthExceeded")
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _piece(content: StreamReader) -> bytes:
+    """The next piece as it was received: reading all that is there would copy it once more. Empty at the end."""
+    while True:
+        data, ends_chunk = await content.readchunk()
+        if data or not ends_chunk:
+            return data
 
 
 class StreamedBody:

@@ -8,11 +8,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from brigade.errors import StoreError
+from brigade.gateway.spout import Spout
 from brigade.stores.http.base import HttpResponse
 from brigade.wire.s3faults import Fault, fault_document
-
-# Below this, joining head and content costs less than a second write.
-JOIN_LIMIT_BYTES = 64 * 1024
 
 _DROPPED = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
@@ -56,24 +54,18 @@ class Outflow:
         is_old = self._request.version < (1, 1)
         keep = self._keeps() and not (chunked and is_old)
         chunked = chunked and not is_old
-        pending = _head(response.raw_head, chunked=chunked, keep=keep, is_old=is_old)
+        spout = Spout(
+            self._request, _head(response.raw_head, chunked=chunked, keep=keep, is_old=is_old), chunked=chunked
+        )
         self.begun = True
         try:
-            async for piece in response.chunks():
-                framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
-                if pending and len(framed) <= JOIN_LIMIT_BYTES:
-                    framed = pending + framed
-                elif pending:
-                    self._write(pending)
-                pending = b""
-                await self._send(framed)
+            while not await response.pour(spout):
+                await self._drain()
         except StoreError:
             self.cut()
             return Sent(keep=False, whole=False)
-        if chunked:
-            pending += b"0\r\n\r\n"
-        if pending:
-            await self._send(pending)
+        spout.finish()
+        await self._drain()
         return Sent(keep=keep)
 
     async def answer(self, status: int, reason: str, headers: list[tuple[str, str]], body: bytes) -> Sent:
@@ -119,6 +111,13 @@ class Outflow:
 
     async def _send(self, data: bytes) -> None:
         self._write(data)
+        await self._drain()
+
+    async def _drain(self) -> None:
+        """Wait until the client has taken enough. Raises ConnectionError if it is gone or takes nothing for too long."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client is gone")
         if self._request.protocol.writing_paused:
             try:
                 async with asyncio.timeout(self._idle_timeout_seconds):

@@ -129,6 +129,34 @@ async def test_an_answer_of_unknown_length_comes_whole(scene):
     assert (await scene.client.send("GET", "/b")).body == b"until the end"
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_a_large_answer_arrives_whole(scene, is_chunked):
+    content = os.urandom(5_000_000)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+    if is_chunked:
+        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+            len(content),
+            content,
+        )
+    scene.store.answers.append(answer)
+    assert (await scene.client.send("GET", "/b/k")).body == content
+
+
+async def test_a_large_answer_arrives_whole_at_a_client_that_takes_little_at_a_time(scene):
+    content = os.urandom(20_000_000)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+    scene.store.answers.append(answer)
+    reader, writer = await asyncio.open_connection("127.0.0.1", scene.client.port, limit=1000)
+    headers = [*scene.client.sign("GET", "/b/k"), ("connection", "close")]
+    writer.write(scene.client.request_bytes("GET", "/b/k", headers))
+    got = []
+    async with asyncio.timeout(30):
+        while piece := await reader.read(1_000_000):
+            got.append(piece)
+    writer.close()
+    assert b"".join(got).partition(b"\r\n\r\n")[2] == content
+
+
 async def test_a_store_that_fails_amid_its_answer_shows_as_a_cut_and_never_as_an_end(scene):
     async def cut(writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")

@@ -51,6 +51,14 @@ class Answer:
         else:
             self._keep(data)
 
+    def pass_by(self, size_bytes: int) -> bool:
+        """Count content that somebody takes without its being fed. False: it has to be fed."""
+        if self.head is None or self._decoder is not None or size_bytes > self._left_bytes:
+            return False
+        self._left_bytes -= size_bytes
+        self.complete = not self._left_bytes
+        return True
+
     def take(self) -> list[bytes]:
         """The content that has come since the last time."""
         pieces = self.unread

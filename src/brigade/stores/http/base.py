@@ -14,11 +14,14 @@ socket have an idle timeout.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from brigade.stores.base import Body
+
+Sink = Callable[[bytes | memoryview], bool]
+"""Takes a piece of a body before it returns: a view is of a buffer that is used again. False: no more for now."""
 
 
 class HttpResponse(Protocol):
@@ -36,6 +39,12 @@ class HttpResponse(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body in pieces, once."""
+
+    async def pour(self, sink: Sink) -> bool:
+        """Hand the body to `sink`, straight from where it was received if its length is known. True: that was all of it.
+
+        False when the sink wants no more for now; what comes meanwhile waits in the socket until the next call.
+        """
 
 
 class HttpClient(Protocol):

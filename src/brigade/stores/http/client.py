@@ -8,6 +8,7 @@ from types import TracebackType
 
 from brigade.errors import Corrupt, Truncated, Unavailable
 from brigade.stores.base import Body, BytesBody
+from brigade.stores.http.base import Sink
 from brigade.stores.http.connection import Connection
 from brigade.stores.http.heads import ResponseHead, request_head
 from brigade.stores.http.pool import Pool
@@ -61,6 +62,20 @@ class Response:
         while self._connection is not None:
             for piece in await self._more(self._connection):
                 yield piece
+
+    async def pour(self, sink: Sink) -> bool:
+        while True:
+            while self._pieces:
+                if not sink(self._pieces.pop(0)):
+                    return False
+            connection = self._connection
+            if connection is None:
+                return True
+            if not await connection.pour(sink):
+                return False
+            self._pieces = connection.taken()
+            if connection.complete:
+                self._release()
 
     def drop(self) -> None:
         """Give up what has not come yet."""

@@ -8,6 +8,7 @@ from typing import cast
 
 from brigade.errors import StoreError, Unavailable
 from brigade.stores.http.answer import Answer
+from brigade.stores.http.base import Sink
 from brigade.stores.http.heads import ResponseHead
 
 # Above this much unread content the socket is left alone until somebody takes it.
@@ -38,6 +39,8 @@ class Connection(asyncio.BufferedProtocol):
         "_origin",
         "_read_paused",
         "_request_cut_short",
+        "_sink",
+        "_sink_is_full",
         "_timer",
         "_transport",
         "_unsent_bytes",
@@ -65,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._closed_by_peer = False
         self._read_paused = False
         self._write_paused = False
+        self._sink: Sink | None = None
+        self._sink_is_full = False
         self.begin("")
         self._busy = False
 
@@ -117,10 +122,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def taken(self) -> list[bytes]:
         """The content at hand, without waiting."""
-        if self._read_paused and self._transport is not None:
-            self._read_paused = False
-            self._transport.resume_reading()
+        self._resume_reading()
         return self._answer.take()
+
+    async def pour(self, sink: Sink) -> bool:
+        """Give content to `sink` without keeping it. False: it wants no more. True: the end, or there is some to be taken."""
+        self._sink, self._sink_is_full = sink, False
+        self._resume_reading()
+        try:
+            while not (self._sink_is_full or self._answer.unread or self._answer.complete):
+                if self._error is not None:
+                    raise self._error
+                await self._wait()
+        finally:
+            self._sink = None
+        return not self._sink_is_full
 
     def end(self) -> bool:
         """End the exchange after its last byte. True: the connection can serve another one."""
@@ -172,6 +188,9 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         answer = self._answer
+        if self._sink is not None and answer.pass_by(nbytes):
+            self._pour_out(self._sink, nbytes)
+            return
         try:
             answer.feed(bytes(self._buffer[:nbytes]))
         except Unavailable as error:
@@ -204,6 +223,21 @@ class Connection(asyncio.BufferedProtocol):
             self.on_lost(self)
 
     # Waiting and failing.
+
+    def _pour_out(self, sink: Sink, size_bytes: int) -> None:
+        self._active_at = self._loop.time()
+        wants_more = sink(self._buffer[:size_bytes])
+        if self._answer.complete:
+            self._wake()
+        elif not wants_more:
+            self._sink, self._sink_is_full = None, True
+            self._pause_reading()
+            self._wake()
+
+    def _resume_reading(self) -> None:
+        if self._read_paused and self._transport is not None:
+            self._read_paused = False
+            self._transport.resume_reading()
 
     def _pause_reading(self) -> None:
         if self._transport is not None:

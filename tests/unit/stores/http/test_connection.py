@@ -224,6 +224,100 @@ async def test_reading_stops_above_the_bound_and_goes_on_when_content_is_taken()
     assert reading == [True, True, False, True]
 
 
+class Bin(bytearray):
+    """A sink that is never full."""
+
+    def __call__(self, piece: bytes | memoryview) -> bool:
+        self.extend(piece)
+        return True
+
+
+async def poured(connection: Connection, sink: Bin) -> None:
+    """Pour to the end, as a response does."""
+    ended = False
+    while not ended:
+        await connection.pour(sink)
+        ended = connection.complete
+        sink.extend(b"".join(connection.taken()))
+
+
+@pytest.mark.parametrize(("wire_bytes", "content", "reusable"), ANSWERS)
+async def test_an_answer_that_is_poured_may_be_cut_at_any_byte(
+    wire_bytes: bytes, content: bytes, reusable: bool
+) -> None:
+    for cut in range(1, len(wire_bytes)):
+        connection, _ = exchange()
+        got = Bin()
+        pouring = asyncio.ensure_future(poured(connection, got))
+        for part in (wire_bytes[:cut], wire_bytes[cut:]):
+            feed(connection, part)
+            await asyncio.sleep(0)
+        if b"Length" not in wire_bytes and b"chunked" not in wire_bytes:
+            connection.connection_lost(None)
+        await pouring
+        assert (bytes(got), connection.end()) == (content, reusable and connection.alive)
+
+
+async def test_what_is_poured_is_not_kept_and_waits_in_the_socket_once_the_sink_is_full() -> None:
+    connection, wire = exchange()
+    got: list[bytes] = []
+
+    def sink(piece: bytes | memoryview) -> bool:
+        got.append(bytes(piece))
+        return len(got) < 2
+
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+    pouring = asyncio.ensure_future(connection.pour(sink))
+    for piece in (b"ab", b"cd"):
+        await asyncio.sleep(0)
+        feed(connection, piece)
+    assert await pouring is False
+    assert (got, wire.reading, connection.taken()) == ([b"ab", b"cd"], False, [])
+    got.clear()
+    pouring = asyncio.ensure_future(connection.pour(sink))
+    await asyncio.sleep(0)
+    assert wire.reading
+    feed(connection, b"efgh")
+    assert await pouring is True
+    assert (got, connection.complete) == ([b"efgh"], True)
+
+
+async def test_more_than_the_promised_content_is_never_poured() -> None:
+    connection, _ = exchange()
+    got = Bin()
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+    pouring = asyncio.ensure_future(poured(connection, got))
+    await asyncio.sleep(0)
+    feed(connection, b"ab")
+    feed(connection, b"cdSURPLUS")
+    await pouring
+    assert bytes(got) == b"abcd"
+    assert not connection.end()
+
+
+async def test_a_server_that_goes_away_while_it_is_poured_is_truncated() -> None:
+    connection, _ = exchange()
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+    pouring = asyncio.ensure_future(connection.pour(lambda _: True))
+    await asyncio.sleep(0)
+    feed(connection, b"ab")
+    connection.connection_lost(None)
+    with pytest.raises(Truncated, match="after 2 of 4 bytes"):
+        await pouring
+
+
+async def test_each_piece_that_is_poured_counts_as_a_sign_of_life() -> None:
+    connection, _ = exchange(idle=1000)
+    feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+    pouring = asyncio.ensure_future(connection.pour(lambda _: True))
+    await asyncio.sleep(0)
+    connection._active_at = 0.0
+    feed(connection, b"ab")
+    assert connection._active_at > 0.0
+    feed(connection, b"cd")
+    assert await pouring is True
+
+
 async def test_what_was_handed_out_stays_when_more_comes_in() -> None:
     connection, _ = exchange()
     feed(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
