@@ -214,7 +214,13 @@ def _minio_commands(bucket: str, url: str, prefix: str) -> tuple[str, ...]:
 
 def _seaweed_commands(bucket: str, url: str, prefix: str) -> tuple[str, ...]:
     path = json.dumps(f"/buckets/{bucket}/{prefix}", ensure_ascii=False)
-    lines = ("[notification.webhook]", "enabled = true", f"endpoint = {json.dumps(url)}", f"path_prefixes = [{path}]")
+    lines = (
+        "# A filer has one webhook: another bucket is another entry of path_prefixes.",
+        "[notification.webhook]",
+        "enabled = true",
+        f"endpoint = {json.dumps(url)}",
+        f"path_prefixes = [{path}]",
+    )
     return (
         "\n".join(["cat >>/etc/seaweedfs/notification.toml <<'EOF'", *lines, "EOF"]),
         f'export WEED_NOTIFICATION_WEBHOOK_BEARER_TOKEN="${SECRET_VARIABLE}"',

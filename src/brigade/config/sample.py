@@ -28,6 +28,8 @@ replications:
     target: new:photos
     delete: no          # or tracked (what this replication wrote), or mirror (everything extra)
     max_delete: 10%     # a run that would delete more refuses to
+    # reconcile: 6h     # `brigade run` compares both sides every so often,
+    # live: [webhook]   # and follows each change: docs/live.md tells how
     filters:            # tried in order, the first that matches decides
       - exclude: tmp/**
 """

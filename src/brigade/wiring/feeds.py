@@ -83,11 +83,13 @@ class WebhookUnit(Unit):
 
     async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, WebhookUnit)
-        self._scene, self._section = newer._scene, newer._section  # noqa: SLF001  (another of ours)
+        section = newer._section  # noqa: SLF001  (another of ours)
+        if self._tls is not None and section.tls is not None:
+            load_certificate(self._tls, section.tls, self._scene.directory, where="webhook.tls")
+        # From here on nothing fails: what is refused changes nothing.
+        self._scene, self._section = newer._scene, section  # noqa: SLF001
         self._heard, self._settings = newer._heard, newer._settings  # noqa: SLF001
         if self._webhook is not None:
-            if self._tls is not None and self._section.tls is not None:
-                load_certificate(self._tls, self._section.tls, self._scene.directory, where="webhook.tls")
             self._webhook.update(replace(self._settings, ssl=self._tls), self._subscribed())
 
     def _subscribed(self) -> dict[str, Intake]:
@@ -118,31 +120,35 @@ class QueueUnit(Unit):
         self._store = store
         self._section = section
         self._heard = heard
-        self._intake = _intake(scene, heard)
+        self.intake = _intake(scene, heard)
 
     async def run(self, stop: asyncio.Event) -> None:
         scene, name = self._scene, f"queue of {self._store}"
         feed = self._feed()
         scene.voice.started(f"{name}: takes events from {_queue(self._section).url}")
-        await hear(feed.run(), {name: self._intake}, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
-        scene.voice.started(f"{name}: {counted(self._intake.counts)}")
+        await hear(feed.run(), {name: self.intake}, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
+        scene.voice.started(f"{name}: {counted(self.intake.counts)}")
 
     async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, QueueUnit)
-        self._intake.routes.replace(newer._heard)  # noqa: SLF001  (another of ours)
+        self.intake.routes.replace(newer._heard)  # noqa: SLF001  (another of ours)
+
+    def settings(self) -> SqsSettings:
+        """How the queue is asked."""
+        return _queue_settings(self._section, self._store_settings())
+
+    def _store_settings(self) -> S3Settings:
+        base, environment = self._scene.directory, self._scene.wiring.environment
+        return s3_settings(self._store, "*", self._section, directory=base, environment=environment)
 
     def _feed(self) -> SqsFeed:
         from brigade.changes.sqs import SqsFeed
         from brigade.changes.sqs_queue import SqsQueue
         from brigade.stores.s3.credentials import credential_source
 
-        scene = self._scene
-        store = s3_settings(
-            self._store, "*", self._section, directory=scene.directory, environment=scene.wiring.environment
-        )
-        settings = _queue_settings(self._section, store)
-        queue = SqsQueue(settings, credential_source(store, scene.clock), scene.clock)
-        return SqsFeed(settings, queue, self._intake, scene.clock)
+        settings, clock = self.settings(), self._scene.clock
+        queue = SqsQueue(settings, credential_source(self._store_settings(), clock), clock)
+        return SqsFeed(settings, queue, self.intake, clock)
 
 
 def _intake(scene: Scene, heard: Sequence[Subscription]) -> Intake:
