@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from brigade.clock import SystemClock
 
 if TYPE_CHECKING:
+    from brigade.state.state import State
     from brigade.wiring.wiring import Wiring
 
 T = TypeVar("T")
@@ -42,6 +43,16 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await work()
 
     return _run(with_signals())
+
+
+def run_in_state(wiring: Wiring, work: Callable[[State], Coroutine[Any, Any, T]]) -> T:
+    """The same for work that needs the state open and nothing else."""
+
+    async def opened() -> T:
+        async with wiring.opened_state() as state:
+            return await work(state)
+
+    return run_async(opened)
 
 
 def run_until_stopped(

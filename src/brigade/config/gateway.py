@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brigade.config.fields import Address, Secret, Section, Text
+from brigade.decide.routing import Block, BucketRoute, Rules
 
 
 class KeySection(Section):
@@ -16,19 +17,33 @@ class KeySection(Section):
     secret_key: Annotated[Secret, Field(repr=False, description="Its secret key")]
 
 
+Blocking = Annotated[
+    bool | Literal["writes"],
+    Field(description="Refuse requests for now: true for all of them, writes for those that change something"),
+]
+
+
 class UserSection(Section):
     """Somebody who may ask the gateway."""
 
     keys: Annotated[list[KeySection], Field(min_length=1, description="Key pairs of the gateway's own")]
     store: Annotated[Text | None, Field(description="The store of this user's buckets that no route names")] = None
+    block: Blocking = False
 
 
 class RouteSection(Section):
-    """A bucket and the store that serves it."""
+    """A bucket and the store that serves it, or that its requests are refused for now, or both."""
 
     bucket: Annotated[Text, Field(description="The bucket")]
-    store: Annotated[Text, Field(description="The store that serves it")]
+    store: Annotated[Text | None, Field(description="The store that serves it")] = None
     user: Annotated[Text | None, Field(description="For this user only; for everybody if left out")] = None
+    block: Blocking = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.store is None and not self.block:
+            raise ValueError("a route has store, or block, or both")
+        return self
 
 
 class TlsSection(Section):
@@ -69,3 +84,16 @@ class GatewaySection(Section):
         """Every store that requests may go to, each once."""
         named = [self.store, *(user.store for user in self.users.values()), *(route.store for route in self.routes)]
         return [name for name in dict.fromkeys(named) if name is not None]
+
+    def rules(self) -> Rules:
+        """The routes and blocks that stand here."""
+        blocked = [
+            Block(user=name, writes_only=user.block == "writes") for name, user in self.users.items() if user.block
+        ]
+        blocked += [Block(each.bucket, each.user, each.block == "writes") for each in self.routes if each.block]
+        return Rules(
+            store=self.store,
+            user_stores={name: user.store for name, user in self.users.items() if user.store is not None},
+            routes=tuple(BucketRoute(each.bucket, each.store, each.user) for each in self.routes if each.store),
+            blocks=tuple(blocked),
+        )

@@ -54,7 +54,8 @@ def _named_stores(gateway: GatewaySection) -> Iterator[tuple[Place, str]]:
         if user.store is not None:
             yield ("gateway", "users", name, "store"), user.store
     for index, route in enumerate(gateway.routes):
-        yield ("gateway", "routes", index, "store"), route.store
+        if route.store is not None:
+            yield ("gateway", "routes", index, "store"), route.store
 
 
 def check_live(config: Config, name: str, replication: ReplicationSection, directory: Path) -> Iterator[Problem]:

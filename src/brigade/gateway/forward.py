@@ -15,6 +15,8 @@ from brigade.wire.s3requests import MAX_DELETE_BYTES, parse_delete
 from brigade.wire.s3xml import parse_upload_id
 from brigade.wire.xml import XmlError
 
+_ENDS_UPLOAD = ("CompleteMultipartUpload", "AbortMultipartUpload")
+
 
 async def forward(visit: Visit, upstream: Upstream, uploads: Uploads) -> Sent:
     """Send a request on and pass its answer back."""
@@ -46,6 +48,8 @@ async def forward(visit: Visit, upstream: Upstream, uploads: Uploads) -> Sent:
         sent = await visit.outflow.relay(response)
     if sent.whole:
         await visit.settle(token)
+    if inbound.operation.name in _ENDS_UPLOAD and response.status in (200, 204):
+        await uploads.ended(inbound.bucket, inbound.parameter("uploadId"))
     return sent
 
 

@@ -67,6 +67,11 @@ class Command:
         self.write_config()
         return f"{name}:{bucket.name}/{bucket.prefix}"
 
+    def forget(self, name: str) -> None:
+        """Take a store out of the configuration again."""
+        del self._stores[name]
+        self.write_config()
+
     def write_config(self) -> None:
         """Write `brigade.yaml`; JSON is YAML."""
         values: dict[str, Any] = {"stores": self._stores, "replications": self.replications}

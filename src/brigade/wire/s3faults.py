@@ -35,6 +35,7 @@ FAULTS: dict[str, tuple[int, str]] = {
     "MaxPostPreDataLengthExceededError": (400, "Your POST request fields preceding the upload file were too large."),
     "MissingContentLength": (411, "You must provide the Content-Length HTTP header."),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
+    "NoSuchUpload": (404, "The specified multipart upload does not exist."),
     "NotImplemented": (501, "A header you provided implies functionality that is not implemented."),
     "PreconditionFailed": (412, "At least one of the preconditions you specified did not hold."),
     "RequestHeaderSectionTooLarge": (400, "Your request headers exceed the maximum allowed size."),

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from brigade.changes.base import Routes, Subscription
 from brigade.config.gateway import GatewaySection
 from brigade.config.replications import LiveMode
 from brigade.control.following import until
+from brigade.control.routing import follow_routing, set_rules
 from brigade.control.units import Unit
+from brigade.engine.groups import first_error
 from brigade.errors import ConfigError
+from brigade.state.rows import Routing
 from brigade.wiring.routes import sections
 from brigade.wiring.scene import Scene
 from brigade.wiring.tls import load_certificate, server_tls
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from brigade.gateway.app import Gateway
     from brigade.gateway.noting import BacklogCapture
     from brigade.gateway.settings import GatewaySettings
+    from brigade.gateway.uploads import DurableUploads
 
 DRAIN_SECONDS = 20.0
 # A store may be silent for its idle timeout and still carry a write out.
@@ -45,21 +50,27 @@ class GatewayUnit(Unit):
         self._capture: BacklogCapture | None = None
         self._gateway: Gateway | None = None
         self._tls: SSLContext | None = None
+        self._settings: GatewaySettings | None = None
+        self._routing = Routing(0)
 
     async def run(self, stop: asyncio.Event) -> None:
         from brigade.gateway.app import serve
         from brigade.gateway.noting import BacklogCapture
-        from brigade.wiring.gateway import gateway_settings
+        from brigade.gateway.uploads import DurableUploads
 
         scene = self._scene
         if self._section.tls is not None:
             self._tls = server_tls(self._section.tls, scene.directory, where="gateway.tls")
-        settings = replace(await gateway_settings(scene.wiring, self._section), ssl=self._tls)
+        # Before the first request: what is blocked stays blocked over a restart.
+        self._routing = await scene.state.routes.read()
+        settings = await self._read_settings()
         capture = BacklogCapture(scene.state.backlog, self._routes, scene.clock, hold_seconds=_hold_seconds(settings))
+        uploads = DurableUploads(scene.state.gateway_uploads, scene.clock)
         serving = serve(
             settings,
             clock=scene.clock,
             capture=capture,
+            uploads=uploads,
             reuse_port=scene.shares_port,
             drain_seconds=DRAIN_SECONDS,
         )
@@ -71,22 +82,48 @@ class GatewayUnit(Unit):
                 raise ConfigError(f"gateway.listen: cannot listen on {where}: {error.strerror or error}") from None
             self._capture = capture
             scene.voice.started(f"gateway: listens on {_url(settings, self._gateway)}")
-            await until(stop, capture.run())
+            await until(stop, self._attend(capture, uploads))
 
-    async def refresh(self, newer: Unit) -> None:
+    async def _attend(self, capture: BacklogCapture, uploads: DurableUploads) -> None:
+        scene = self._scene
+        trouble = partial(scene.voice.trouble, self.key)
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(capture.run())
+                group.create_task(uploads.run())
+                group.create_task(follow_routing(scene.state, scene.clock, self._routing, self._reroute, trouble))
+
+    async def _reroute(self, routing: Routing) -> None:
+        """Serve by other routes from the next request on; connections to stores stay as they are."""
+        self._routing = routing
+        if self._gateway is not None and self._settings is not None:
+            await self._gateway.update(_routed(self._settings, routing))
+            self._scene.voice.started(f"gateway: routes are taken up, revision {routing.revision}")
+
+    async def _read_settings(self) -> GatewaySettings:
+        """What the configuration says, with the routes that were set at run time."""
         from brigade.wiring.gateway import gateway_settings
 
+        self._settings = replace(await gateway_settings(self._scene.wiring, self._section), ssl=self._tls)
+        return _routed(self._settings, self._routing)
+
+    async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, GatewayUnit)
         # Whom to tell comes first: a write that a new route lets in must not pass unheard.
         self._heard = newer._heard  # noqa: SLF001  (another of ours)
         self._routes.replace(self._heard)
         self._scene, self._section = newer._scene, newer._section  # noqa: SLF001
         if self._gateway is not None and self._capture is not None:
-            settings = await gateway_settings(self._scene.wiring, self._section)
+            settings = await self._read_settings()
             if self._tls is not None and self._section.tls is not None:
                 load_certificate(self._tls, self._section.tls, self._scene.directory, where="gateway.tls")
             self._capture.hold_seconds = _hold_seconds(settings)
-            await self._gateway.update(replace(settings, ssl=self._tls))
+            await self._gateway.update(settings)
+
+
+def _routed(settings: GatewaySettings, routing: Routing) -> GatewaySettings:
+    routes, blocks = set_rules(routing)
+    return replace(settings, set_routes=routes, set_blocks=blocks)
 
 
 def _subscriptions(scene: Scene, numbers: Mapping[str, int]) -> list[Subscription]:

@@ -8,6 +8,7 @@ import pytest
 from brigade.config.load import Loaded, examine_config, find_config, load_config
 from brigade.config.model import json_schema
 from brigade.config.sample import SAMPLE
+from brigade.decide.routing import Block, BucketRoute, Rules
 from brigade.errors import ConfigError
 from brigade.replications import DeleteMode, FilterRule, MaxDelete
 
@@ -246,6 +247,21 @@ def test_a_gateway_and_what_is_live_behind_it(tmp_path: Path):
     assert "secret_key" not in repr(config.gateway)
 
 
+def test_what_the_gateway_refuses_for_now_stands_beside_what_it_serves(tmp_path: Path):
+    text = gateway(
+        "store: s, routes: [{bucket: b, store: o, block: writes}, {bucket: c, user: ann, block: true}], "
+        "users: {ann: {keys: [{access_key: k, secret_key: s}], store: o, block: true}}"
+    )
+    config = load_config(write(tmp_path, text.replace("s:b/p", "o:b")), {}).config
+    assert config.gateway is not None
+    assert config.gateway.rules() == Rules(
+        store="s",
+        user_stores={"ann": "o"},
+        routes=(BucketRoute("b", "o"),),
+        blocks=(Block(user="ann"), Block("b", writes_only=True), Block("c", "ann")),
+    )
+
+
 @pytest.mark.parametrize(
     ("keys", "source", "expected"),
     [
@@ -277,6 +293,13 @@ def test_a_gateway_and_what_is_live_behind_it(tmp_path: Path):
             "s:b",
             "gateway.users: the access key 'k' is given 2 times",
         ),
+        (f"store: s, routes: [{{bucket: b}}], {ANN}", "s:b", "gateway.routes[0]: a route has store, or block, or both"),
+        (
+            f"store: s, routes: [{{bucket: b, block: false}}], {ANN}",
+            "s:b",
+            "gateway.routes[0]: a route has store, or block, or both",
+        ),
+        (f"store: s, routes: [{{bucket: b, block: reads}}], {ANN}", "s:b", "gateway.routes[0].block"),
         (f"store: s, capture: maybe, {ANN}", "s:b", "gateway.capture: must be strict or best_effort"),
     ],
 )

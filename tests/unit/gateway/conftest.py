@@ -15,6 +15,7 @@ import pytest
 from brigade.clock import SystemClock
 from brigade.gateway.app import Gateway, serve
 from brigade.gateway.settings import FixedCredentials, GatewaySettings, Limits, StoreTarget, User
+from brigade.gateway.uploads import Uploads
 from brigade.stores.base import Body
 from brigade.stores.http import open_client
 from brigade.wire.sigv4 import Credentials, Signer
@@ -200,7 +201,9 @@ async def open_scene() -> AsyncIterator[Callable[..., Awaitable[Scene]]]:
     """Opens a gateway before the stores `one` and `two`; options are those of its settings."""
     async with AsyncExitStack() as stack:
 
-        async def opened(*, trailers: bool = True, limits: Limits | None = None, **options: Any) -> Scene:
+        async def opened(
+            *, trailers: bool = True, limits: Limits | None = None, uploads: Uploads | None = None, **options: Any
+        ) -> Scene:
             stores = {name: await stack.enter_async_context(_listening()) for name in ("one", "two")}
             targets = tuple(target(name, store.port, trailers=trailers) for name, store in stores.items())
             options.setdefault("users", (User("somebody", (AccessKey(CLIENT),)),))
@@ -210,7 +213,7 @@ async def open_scene() -> AsyncIterator[Callable[..., Awaitable[Scene]]]:
             )
             capture = RecordingCapture()
             gateway = await stack.enter_async_context(
-                serve(settings, clock=SystemClock(), capture=capture, drain_seconds=2)
+                serve(settings, clock=SystemClock(), capture=capture, uploads=uploads, drain_seconds=2)
             )
             client = SigningClient(gateway.address[1])
             stack.push_async_callback(client.close)
