@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +23,22 @@ from brigade.testing.servers import find_binary
 pytestmark = pytest.mark.server
 
 LARGE = Random(3).randbytes(20 * 1024 * 1024)
+
+# `make test` puts the AWS command line here.
+AWSCLI = Path(sys.executable).parent.parent / "awscli"
+# It takes a second to start, so one process does what several would: command lines come in, what they print goes out.
+AWS = """
+import contextlib, io, json, sys
+from awscli.clidriver import create_clidriver
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = create_clidriver().main(json.loads(line))
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
 
 
 @pytest.fixture
@@ -138,3 +156,111 @@ def test_many_clients_at_once_each_get_their_own(pair, bucket):
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(there_and_back, range(150)))
     client.close()
+
+
+class AwsCommandLine:
+    """The AWS command line with the gateway for its endpoint."""
+
+    def __init__(self, access: Any, directory: Path) -> None:
+        self._access = access
+        self._directory = directory
+
+    def __call__(self, *lines: str | list[str]) -> list[str]:
+        """Run these; returns what each printed. A line that is one text is split at its spaces."""
+        endpoint = ["--endpoint-url", self._access.url]
+        commands = [[*endpoint, *(line.split() if isinstance(line, str) else line)] for line in lines]
+        done = subprocess.run(
+            [sys.executable, "-c", AWS],
+            input="".join(json.dumps(command) + "\n" for command in commands),
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(AWSCLI),
+                "HOME": str(self._directory),
+                "AWS_ACCESS_KEY_ID": self._access.access_key,
+                "AWS_SECRET_ACCESS_KEY": self._access.secret_key,
+                "AWS_REGION": self._access.region,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+            cwd=self._directory,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        for command, (code, out, err) in zip(commands, answers, strict=True):
+            assert code == 0, f"{command}: {out}{err}"
+        return [out for _, out, _ in answers]
+
+
+@pytest.fixture
+def aws(pair: Any, tmp_path: Path) -> AwsCommandLine:
+    if not (AWSCLI / ".installed").exists():
+        pytest.skip("the AWS command line is not installed (make test does it)")
+    return AwsCommandLine(pair.through, tmp_path)
+
+
+def test_the_aws_command_line_moves_files(aws, bucket, tmp_path):
+    plant(tmp_path / "from")
+    more = f"{bucket}-more"
+    made, listed, *_, tree_of, link = aws(
+        f"s3 mb s3://{more}",
+        "s3 ls",
+        f"s3 sync from s3://{bucket}/tree",
+        f"s3 sync from s3://{bucket}/tree",
+        f"s3 cp from/sub/large.bin s3://{bucket}/one",
+        f"s3 cp s3://{bucket}/one s3://{more}/two",
+        f"s3 mv s3://{more}/two s3://{bucket}/three --metadata a=1 --metadata-directive REPLACE",
+        f"s3 sync s3://{bucket}/tree to",
+        f"s3 cp s3://{bucket}/three to/three",
+        f"s3 ls --recursive s3://{bucket}/tree",
+        f"s3 presign s3://{bucket}/tree/small.txt",
+    )
+    assert more in made
+    assert bucket in listed
+    assert more in listed
+    assert "sub/a b+c%é.bin" in tree_of
+    assert tree(tmp_path / "to") == {**tree(tmp_path / "from"), "three": LARGE}
+    parts = urlsplit(link.strip())
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection.request("GET", f"{parts.path}?{parts.query}")
+    assert connection.getresponse().read() == b"small"
+    connection.close()
+    (tmp_path / "from" / "empty").unlink()
+    again, left, _, _, gone = aws(
+        f"s3 sync --delete from s3://{bucket}/tree",
+        f"s3 ls --recursive s3://{bucket}",
+        f"s3 rm --recursive s3://{bucket}",
+        f"s3 rb --force s3://{more}",
+        "s3 ls",
+    )
+    assert again.split() == ["delete:", f"s3://{bucket}/tree/empty"]
+    assert len(left.splitlines()) == 5
+    assert bucket in gone
+    assert more not in gone
+
+
+def test_the_aws_command_line_asks_for_each_operation(aws, bucket, tmp_path):
+    (tmp_path / "body").write_bytes(b"content")
+    tags = json.dumps({"TagSet": [{"Key": "b", "Value": "2"}]})
+    at = f"--bucket {bucket} --key k"
+    _, head, got, listed, _, tagged, _, untagged, _, empty = aws(
+        f"s3api put-object {at} --body body --metadata a=1 --tagging t=1 --checksum-algorithm SHA256",
+        f"s3api head-object {at} --checksum-mode ENABLED",
+        f"s3api get-object {at} --range bytes=3- found",
+        f"s3api list-objects-v2 --bucket {bucket} --max-keys 5",
+        [*f"s3api put-object-tagging {at} --tagging".split(), tags],
+        f"s3api get-object-tagging {at}",
+        f"s3api delete-object-tagging {at}",
+        f"s3api get-object-tagging {at}",
+        f"s3api delete-objects --bucket {bucket} --delete Objects=[{{Key=k}},{{Key=other}}]",
+        f"s3api list-objects-v2 --bucket {bucket}",
+    )
+    assert json.loads(head)["Metadata"] == {"a": "1"}
+    assert (tmp_path / "found").read_bytes() == b"tent"
+    assert json.loads(got)["ContentRange"] == "bytes 3-6/7"
+    assert [entry["Key"] for entry in json.loads(listed)["Contents"]] == ["k"]
+    assert json.loads(tagged)["TagSet"] == [{"Key": "b", "Value": "2"}]
+    assert json.loads(untagged)["TagSet"] == []
+    assert "Contents" not in empty

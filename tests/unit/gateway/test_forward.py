@@ -207,6 +207,13 @@ async def test_leave_to_send_is_given_after_the_signature_was_checked(scene):
     assert len(scene.store.received) == 1
 
 
+async def test_leave_to_send_is_given_for_nothing_too(scene):
+    headers = [*scene.client.sign("PUT", "/b/k"), ("content-length", "0"), ("expect", "100-continue")]
+    got = await scene.client.raw(scene.client.request_bytes("PUT", "/b/k", [*headers, ("connection", "close")]))
+    assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+    assert got.count(b"HTTP/1.1") == 2
+
+
 def chunked(client, data: bytes, trailer: dict[str, str], *, kind="STREAMING-UNSIGNED-PAYLOAD-TRAILER"):
     """Headers and body of an upload with a trailer."""
     given = [
