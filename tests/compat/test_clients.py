@@ -164,6 +164,9 @@ class AwsCommandLine:
     def __init__(self, access: Any, directory: Path) -> None:
         self._access = access
         self._directory = directory
+        (directory / ".aws").mkdir()
+        # Left to itself, it presigns by version 2.
+        (directory / ".aws" / "config").write_text("[default]\ns3 =\n  signature_version = s3v4\n")
 
     def __call__(self, *lines: str | list[str]) -> list[str]:
         """Run these; returns what each printed. A line that is one text is split at its spaces."""
@@ -225,8 +228,9 @@ def test_the_aws_command_line_moves_files(aws, bucket, tmp_path):
     parts = urlsplit(link.strip())
     connection = http.client.HTTPConnection(parts.netloc, timeout=20)
     connection.request("GET", f"{parts.path}?{parts.query}")
-    assert connection.getresponse().read() == b"small"
+    found = connection.getresponse().read()
     connection.close()
+    assert found == b"small", link
     (tmp_path / "from" / "empty").unlink()
     again, left, _, _, gone = aws(
         f"s3 sync --delete from s3://{bucket}/tree",
