@@ -67,6 +67,10 @@ class Bucket:
         pairs = [{"Key": name, "Value": value} for name, value in tags.items()]
         self.client.put_object_tagging(**self._at(key), Tagging={"TagSet": pairs})
 
+    def remove_tags(self, key: str) -> None:
+        """Take all tags away."""
+        self.client.delete_object_tagging(**self._at(key))
+
     def replace_metadata(self, key: str, **more: Any) -> None:
         """Give an object other headers and metadata by a copy onto itself: the bytes and their ETag stay."""
         at = self._at(key)

@@ -112,6 +112,19 @@ class Helper:
         """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
 
+    def kill(self) -> None:
+        """`kill -9`, of the process alone, and wait until it is dead."""
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self, *, seconds: float) -> int:
+        """Ask it to end by SIGTERM, and return its exit code. Raises where it does not end in time."""
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise StartFailed(f"{self.command} did not end within {seconds:g} s: {self.tail()}") from None
+
     def stop(self, *, grace_seconds: float = 0.5) -> None:
         """End the process and all it started: ask, wait a little, then insist. May be called twice."""
         self._signal(signal.SIGTERM)

@@ -43,7 +43,7 @@ class ProxyAction(StrEnum):
 
     `RESPOND`: answered with `status` (and `retry_after`) and never forwarded. `DROP`: the connection ends at once.
     `HANG`: no answer. `RESET_REQUEST`: broken off after `after_bytes` of its body. `LOSE_ANSWER`: carried out, then
-    broken off. Of the answer: `RESET_RESPONSE` and `CUT_RESPONSE` end it after `after_bytes`, the first with a reset,
+    broken off; `HOLD_ANSWER`: carried out, and the answer never comes. Of the answer: `RESET_RESPONSE` and `CUT_RESPONSE` end it after `after_bytes`, the first with a reset,
     the second quietly; `HANG_RESPONSE` stops there. `FLIP_REQUEST` and `FLIP_RESPONSE` change the byte at
     `after_bytes`. `MEANWHILE` and `MEANWHILE_REQUEST` call `meanwhile` at that byte and go on.
     `WRONG_LENGTH` declares `extra_bytes` more than come. `WRONG_ETAG` lies. `REWRITE` passes the whole answer through
@@ -55,6 +55,7 @@ class ProxyAction(StrEnum):
     HANG = "hang"
     RESET_REQUEST = "reset-request"
     LOSE_ANSWER = "lose-answer"
+    HOLD_ANSWER = "hold-answer"
     RESET_RESPONSE = "reset-response"
     CUT_RESPONSE = "cut-response"
     HANG_RESPONSE = "hang-response"
@@ -69,13 +70,17 @@ class ProxyAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProxyFault:
-    """One fault: at the `number`-th request of `call` (`*`: any) whose key contains `key`, for `times` requests."""
+    """One fault: at the `number`-th request of `call` (`*`: any), for `times` requests.
+
+    It counts those whose key contains `key` and whose path and query, as they are on the wire, contain `target`.
+    """
 
     call: str
     action: ProxyAction
     number: int = 1
     times: int = 1
     key: str = ""
+    target: str = ""
     after_bytes: int = 0
     status: int = 500
     code: str = "InternalError"
@@ -146,7 +151,7 @@ class FaultProxy:
     def _take(self, request: Request) -> ProxyFault | None:
         taken = None
         for fault in self.faults:
-            if fault.call in (request.call, "*") and fault.key in request.key:
+            if fault.call in (request.call, "*") and fault.key in request.key and fault.target in request.target:
                 self._seen[fault] += 1
                 if taken is None and fault.number <= self._seen[fault] < fault.number + fault.times:
                     taken = fault
@@ -279,6 +284,9 @@ class _Connection:
         if fault is not None and fault.action is ProxyAction.LOSE_ANSWER:
             self._fire(fault)
             raise _Broken(is_reset=True)
+        if fault is not None and fault.action is ProxyAction.HOLD_ANSWER:
+            self._fire(fault)
+            await asyncio.Event().wait()
         pieces = read_body(head, reader, until_close=True) if has_body else _only(b"")
         head, pieces = await self._changed(head, fault, pieces)
         self._writer.write(head.encode())
