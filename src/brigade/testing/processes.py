@@ -117,6 +117,11 @@ class Helper:
         self._process.kill()
         self._process.wait()
 
+    def kill_all(self) -> None:
+        """`kill -9` of the process and all that it started."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
     def ask(self, *, seconds: float) -> int:
         """Ask it to end by SIGTERM, and return its exit code. Raises where it does not end in time."""
         self._process.terminate()

@@ -37,7 +37,7 @@ class Endpoint:
     secret_key: str = field(repr=False)
     powerless: tuple[str, str] | None = field(default=None, repr=False)
 
-    def client(self, *, access_key: str | None = None, secret_key: str | None = None) -> Any:
+    def client(self, *, access_key: str | None = None, secret_key: str | None = None, retries: int = 1) -> Any:
         """A botocore client, for setting a scene and for looking at the outcome with other eyes than ours."""
         import botocore.session
         from botocore.config import Config
@@ -50,7 +50,7 @@ class Endpoint:
             aws_secret_access_key=secret_key or self.secret_key,
             config=Config(
                 s3={"addressing_style": "path"},
-                retries={"max_attempts": 1},
+                retries={"max_attempts": retries},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
