@@ -38,6 +38,7 @@ _PLAIN_PREFIX = re.compile(r"[A-Za-z0-9\-._/]*").fullmatch
 # Its filer sends the events of all buckets, as a file on its machine says.
 _WITHOUT_API = frozenset({"seaweedfs"})
 _MINIO_ARN = "arn:minio:sqs::brigade:webhook"
+_IN_PLACE = "# takes the place of the policy that is there"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}").fullmatch
 
 
@@ -56,13 +57,17 @@ class BucketSide(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """That the keys of a replication under a source prefix be sent to a queue or topic (`arn`), or to our webhook (`url`)."""
+    """That the keys of a replication under a source prefix be sent to a queue or topic (`arn`), or to our webhook (`url`).
+
+    `buckets` are all that send to `arn`, for what allows them to: none means the bucket that is asked alone.
+    """
 
     replication: str
     prefix: str = ""
     arn: str | None = None
     url: str | None = None
     secret: str | None = field(default=None, repr=False)
+    buckets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.arn is None) == (self.url is None):
@@ -128,7 +133,7 @@ async def set_up(side: BucketSide, wish: Wish, *, dry_run: bool = False) -> Outc
     if wish.url is not None and side.vendor != "ceph":
         return Outcome(commands=webhook_commands(side, wish))
     _require_api(side)
-    commands = permission_commands(side, wish.arn) if wish.arn is not None and side.vendor == "aws" else ()
+    commands = permission_commands(side, wish)
     entries = await side.read()
     arn = wish.arn
     done: list[str] = []
@@ -159,7 +164,7 @@ async def show(side: BucketSide) -> list[tuple[Entry, bool]]:
 async def remove(side: BucketSide, replication: str, *, dry_run: bool = False) -> Outcome:
     """Have the bucket send no more for this replication. What others configured stays."""
     if side.vendor in _WITHOUT_API:
-        return Outcome(commands=removal_commands(side))
+        return Outcome(commands=removal_commands(side, ()))
     entry_id = entry_id_of(replication)
     entries = await side.read()
     ours = [entry for entry in entries if entry.id == entry_id]
@@ -169,7 +174,7 @@ async def remove(side: BucketSide, replication: str, *, dry_run: bool = False) -
         for arn in {entry.arn for entry in ours if side.vendor == "ceph" and entry.arn.endswith(f":{entry_id}")}:
             await side.delete_topic(arn)
     done = f"{side.name} sends no more for {replication}; {len(rest)} other entries stay" if ours else ""
-    return Outcome((done,) if done else (), removal_commands(side), tuple(ours))
+    return Outcome((done,) if done else (), removal_commands(side, ours), tuple(ours))
 
 
 def _require_api(side: BucketSide) -> None:
@@ -189,7 +194,7 @@ def webhook_commands(side: BucketSide, wish: Wish) -> tuple[str, ...]:
         return _minio_commands(side.bucket, url, prefix)
     if side.vendor == "seaweedfs":
         return _seaweed_commands(side.bucket, url, prefix)
-    policy = shlex.quote(_policy("*", "sns:Publish", side.bucket))
+    policy = shlex.quote(_policy("*", "sns:Publish", (side.bucket,)))
     protocol = url.partition(":")[0]
     subscribe = f"--protocol {protocol} --notification-endpoint {shlex.quote(url)}"
     # A topic asks the webhook whether it may send, once: the webhook must know it by then.
@@ -228,21 +233,27 @@ def _seaweed_commands(bucket: str, url: str, prefix: str) -> tuple[str, ...]:
     )
 
 
-def permission_commands(side: BucketSide, arn: str) -> tuple[str, ...]:
+def permission_commands(side: BucketSide, wish: Wish) -> tuple[str, ...]:
     """What allows S3 to send to a queue or topic of AWS: needed once, before it takes the bucket's notifications."""
+    arn, buckets = wish.arn, wish.buckets or (side.bucket,)
+    if arn is None or side.vendor != "aws":
+        return ()
     if ":sns:" in arn:
-        policy = shlex.quote(_policy(arn, "sns:Publish", side.bucket))
-        topic = shlex.quote(arn)
-        return (f"aws sns set-topic-attributes --topic-arn {topic} --attribute-name Policy --attribute-value {policy}",)
+        policy = shlex.quote(_policy(arn, "sns:Publish", buckets))
+        set_it = f"aws sns set-topic-attributes --topic-arn {shlex.quote(arn)} --attribute-name Policy"
+        return (f"{set_it} --attribute-value {policy}  {_IN_PLACE}",)
     if ":sqs:" not in arn:
         return ()
-    attributes = shlex.quote(json.dumps({"Policy": _policy(arn, "sqs:SendMessage", side.bucket)}))
+    attributes = shlex.quote(json.dumps({"Policy": _policy(arn, "sqs:SendMessage", buckets)}))
     queue = f"aws sqs get-queue-url --queue-name {shlex.quote(arn.rpartition(':')[2])} --query QueueUrl --output text"
-    return (f'aws sqs set-queue-attributes --queue-url "$({queue})" --attributes {attributes}',)
+    return (f'aws sqs set-queue-attributes --queue-url "$({queue})" --attributes {attributes}  {_IN_PLACE}',)
 
 
-def removal_commands(side: BucketSide) -> tuple[str, ...]:
-    """What a person types to undo `webhook_commands`."""
+def removal_commands(side: BucketSide, removed: Sequence[Entry]) -> tuple[str, ...]:
+    """What a person types to undo `webhook_commands`, given the entries that are gone."""
+    if side.vendor == "aws":
+        # Only topics that were made for one entry: they have its name.
+        return tuple([f"aws sns delete-topic --topic-arn {entry.arn}" for entry in removed if _is_topic_of(entry)])
     if side.vendor == "minio":
         return (f"mc event remove ALIAS/{side.bucket} {_MINIO_ARN}",)
     if side.vendor == "seaweedfs":
@@ -253,13 +264,18 @@ def removal_commands(side: BucketSide) -> tuple[str, ...]:
     return ()
 
 
-def _policy(resource: str, action: str, bucket: str) -> str:
+def _is_topic_of(entry: Entry) -> bool:
+    return ":sns:" in entry.arn and entry.arn.rpartition(":")[2] == entry.id
+
+
+def _policy(resource: str, action: str, buckets: Sequence[str]) -> str:
+    partition = resource.split(":")[1] if ":" in resource else "*"
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": action,
         "Resource": resource,
-        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"}},
+        "Condition": {"ArnLike": {"aws:SourceArn": [f"arn:{partition}:s3:::{bucket}" for bucket in buckets]}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 

@@ -25,7 +25,8 @@ class Feed:
     """Where the events of one replication are to go: to the queue or topic `arn`, or to our webhook at `url`.
 
     `topics` are those that the webhook listens to. One that has the name of our entry is sent to, where a server
-    cannot post by itself. `neighbours` are other replications of the bucket that the same feed follows.
+    cannot post by itself. `neighbours` are other replications of the bucket that the same feed follows,
+    `buckets` all that send to `arn`.
     """
 
     replication: str
@@ -35,13 +36,14 @@ class Feed:
     secret: str | None = field(default=None, repr=False)
     topics: tuple[str, ...] = ()
     neighbours: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
 
     def wish(self, vendor: str) -> Wish:
         """What is wanted of a bucket of this vendor."""
         topic = next((arn for arn in self.topics if arn.rpartition(":")[2] == entry_id_of(self.replication)), None)
         if self.url is not None and topic is not None and vendor != "ceph":
             return Wish(self.replication, self.prefix, arn=topic)
-        return Wish(self.replication, self.prefix, arn=self.arn, url=self.url, secret=self.secret)
+        return Wish(self.replication, self.prefix, arn=self.arn, url=self.url, secret=self.secret, buckets=self.buckets)
 
 
 class Report(NamedTuple):
@@ -92,5 +94,4 @@ def _report(side: BucketSide, outcome: Outcome) -> Report:
 
 def _mends(verb: Verb, side: BucketSide, feed: Feed) -> tuple[str, ...]:
     """What may be missing where a bucket does not take it: AWS looks whether it is allowed to send there."""
-    arn = feed.wish(side.vendor).arn if verb is Verb.SETUP else None
-    return permission_commands(side, arn) if arn is not None and side.vendor == "aws" else ()
+    return permission_commands(side, feed.wish(side.vendor)) if verb is Verb.SETUP else ()

@@ -78,7 +78,9 @@ def _queued(wiring: Wiring, name: str, store: str, prefix: str) -> Feed:
             f"stores.{store}.queue.arn is missing",
             hint="the address of the queue does not tell it: it looks like arn:aws:sqs:eu-west-1:123456789012:name",
         )
-    return Feed(name, prefix, arn=arn)
+    sources = [wiring.place(each.source) for _, each in sections(wiring) if LiveMode.SQS in each.live]
+    buckets = sorted({source.in_bucket().bucket for source in sources if source.store == store})
+    return Feed(name, prefix, arn=arn, buckets=tuple(buckets))
 
 
 def _neighbours(wiring: Wiring, name: str, place: Place) -> tuple[str, ...]:

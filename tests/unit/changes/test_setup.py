@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shlex
 import tomllib
 
@@ -169,6 +170,23 @@ async def test_the_permission_that_a_queue_of_aws_needs_is_told():
     assert "arn:aws:s3:::photos" in outcome.commands[0]
     outcome = await set_up(FakeSide("aws"), Wish("photos", arn="arn:aws:sns:eu-west-1:1:t"))
     assert "sns:Publish" in outcome.commands[0]
+
+
+async def test_the_permission_names_every_bucket_that_sends_to_the_queue():
+    outcome = await set_up(FakeSide("aws"), Wish("photos", arn=QUEUE, buckets=("films", "photos")))
+    words = shlex.split(outcome.commands[0], comments=True)
+    policy = json.loads(json.loads(words[words.index("--attributes") + 1])["Policy"])
+    sources = policy["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"]
+    assert sources == ["arn:aws:s3:::films", "arn:aws:s3:::photos"]
+
+
+async def test_a_topic_that_was_made_for_the_entry_is_named_when_that_is_removed():
+    side = FakeSide("aws")
+    for name, arn in (("photos", "arn:aws:sns:eu-west-1:1:brigade-photos"), ("films", "arn:aws:sns:eu-west-1:1:all")):
+        await set_up(side, Wish(name, arn=arn))
+    assert (await remove(side, "films")).commands == ()
+    (command,) = (await remove(side, "photos")).commands
+    assert command == "aws sns delete-topic --topic-arn arn:aws:sns:eu-west-1:1:brigade-photos"
 
 
 @pytest.mark.parametrize("destination", [{}, {"arn": QUEUE, "url": URL}])

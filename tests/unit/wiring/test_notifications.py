@@ -20,6 +20,7 @@ stores:
 replications:
   queued: {source: "aws:photos/2024", target: "disk:a", live: [sqs]}
   posted: {source: "aws:photos", target: "disk:b", live: [webhook]}
+  films: {source: "aws:films", target: "disk:g", live: [sqs]}
   both: {source: "aws:photos", target: "disk:c", live: [webhook, sqs]}
   neither: {source: "aws:photos", target: "disk:d"}
   nameless: {source: "here:photos", target: "disk:e", live: [sqs]}
@@ -38,6 +39,7 @@ def test_a_queue_is_named_with_the_prefix_of_the_replication(tmp_path: Path):
     place, feed = arrangement(wire(tmp_path), "queued", Verb.SETUP)
     assert place.in_bucket().bucket == "photos"
     assert (feed.arn, feed.prefix, feed.url) == ("arn:aws:sqs:eu-west-1:1:q", "2024/", None)
+    assert feed.buckets == ("films", "photos")
 
 
 def test_the_webhook_is_named_with_the_path_of_the_store_and_the_first_secret(tmp_path: Path):
