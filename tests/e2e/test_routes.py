@@ -221,11 +221,14 @@ async def test_an_upload_whose_store_has_left_the_configuration_is_refused_in_wo
     stores["one"].client.abort_multipart_upload(**upload)
 
 
-async def test_a_route_to_a_store_that_has_left_serves_nobody_rather_than_another_store(brigade, stores):
-    await route(brigade, "set", "photos", "two")
-    brigade.forget("two")
+async def test_a_route_to_a_store_that_has_left_serves_nobody_and_routes_outlive_another_configuration(brigade, stores):
     async with gateway(brigade) as clients:
-        assert where(clients["ann"]) == "ServiceUnavailable"
+        await route(brigade, "set", "photos", "two")
+        await soon("two", where, clients["ann"])
+        brigade.forget("two")
+        await soon("ServiceUnavailable", where, clients["ann"])
         assert where(clients["ann"], "steady") == "one"
         ran = await brigade("route", "test", "photos")
         assert (ran.code, "there is no S3 store 'two' any more" in ran.out) == (1, True)
+        brigade.reach("two", stores["two"])
+        await soon("two", where, clients["ann"])

@@ -173,7 +173,12 @@ class Line:
             for waiting in self.let_go():
                 self._finish(Finished(self, waiting, Verdict(None, pause_seconds)))
         return verdict_of_error(
-            error, attempts=claim.attempts, outage=outage, patience=self._patience, random=clock.random()
+            error,
+            attempts=claim.attempts,
+            outage=outage,
+            patience=self._patience,
+            random=clock.random(),
+            alone=self.health.others_go_well(claim.key),
         )
 
     def parked(self, claim: Claim, error: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from brigade.decide.decide import target_print
 from brigade.engine.follow import FollowLimits
-from brigade.engine.follow_verdict import Patience, verdict_of_error
+from brigade.engine.follow_verdict import Health, Patience, verdict_of_error
 from brigade.engine.ledger import Ledger
 from brigade.engine.report import ActionKind
 from brigade.errors import (
@@ -250,6 +250,28 @@ async def test_how_often_a_key_is_tried_depends_on_the_error(bench, error, attem
     ran = await bench.follow(faults=Faults(target=script), limits=QUICK)
     assert ran.requests("target", "put") == attempts
     assert list(await parked(bench)) == ["a"]
+
+
+async def test_a_key_that_is_denied_while_others_go_well_is_soon_given_up(bench):
+    for number in range(10):
+        await put(bench.source, f"k{number}", b"1")
+    await bench.mark(*(f"k{number}" for number in range(10)))
+    script = FaultScript(Fault("put", key="k5", times=1000, error=lambda: AccessDenied("not this one", status=403)))
+    patience = Patience(attempts=100, attempts_denied=4, base_seconds=0.1, cap_seconds=0.4)
+    limits = FollowLimits(lease_seconds=2000, patience=patience)
+    ran = await bench.follow(faults=Faults(target=script), limits=limits)
+    assert ran.requests("target", "put") == 9 + 4
+    assert list(await parked(bench)) == ["k5"]
+
+
+def test_what_is_remembered_of_failing_keys_is_bounded():
+    health = Health()
+    for number in range(3000):
+        health.failed(f"k{number}", AccessDenied("no"))
+    health.well()
+    assert health.others_go_well("k2999")
+    # Of the first ones nothing is known any more, so they are tried for longer.
+    assert not health.others_go_well("k0")
 
 
 async def test_the_pauses_between_attempts_grow(bench):
