@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
@@ -183,7 +185,13 @@ def complete(client: Any, upload: dict[str, str], parts: list[dict[str, Any]]) -
     client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
 
 
-async def test_an_upload_ends_where_it_began_at_any_gateway_and_over_a_restart(brigade, stores):
+async def test_an_upload_ends_where_it_began_at_any_gateway_of_a_fleet_and_over_a_restart(
+    brigade, stores, postgres_url
+):
+    name = f"routes_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    brigade.state = postgres_url.replace("/postgres?", f"/{name}?")
     one, two = stores["one"], stores["two"]
     body = PART + b"the end"
     async with gateway(brigade) as first:
