@@ -1,24 +1,33 @@
-"""Use case: both sides of a replication are compared at the start, and then every so often."""
+"""Use case: both sides of a replication are compared at the start, and then every so often, by whoever is due first.
+
+Any number of processes may keep one schedule: what counts is when the newest run of the replication began, whoever
+began it. Who is due while a run goes on takes part in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from brigade.clock import Clock
-from brigade.control.run_all import Ended, run_all
-from brigade.engine.report import RunResult
+from brigade.control.run_all import Ended
+from brigade.control.sharing import Took
 
-Jobs = Sequence[tuple[str, Callable[[], Awaitable[RunResult]]]]
+Jobs = Sequence[tuple[str, Callable[[int], Awaitable[Took]]]]
+"""Names, and what takes part in a run: given the moment behind which a run must have begun to count."""
 
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 300.0
+# How soon a process that is not due sees a run of others that it can take part in.
+_LOOK_SECONDS = 10.0
+_SECOND_NS = 1_000_000_000
 
 
 class Schedule:
     """Runs of one replication, one after the other. `jobs` makes them anew each time, one for each bucket.
 
     A run that could not see everything is tried again after a pause that grows. `every_seconds` None: no further run
-    after the first that saw everything. The same trouble is told once.
+    after the first that saw everything. `fresh`: only a run that began after this schedule counts as the first one.
+    `is_any_on` tells whether others are at work. The same trouble is told once.
     """
 
     def __init__(
@@ -28,33 +37,60 @@ class Schedule:
         *,
         clock: Clock,
         tell: Callable[[Ended], None],
+        is_any_on: Callable[[], Awaitable[bool]],
+        fresh: bool,
     ) -> None:
         self._jobs = jobs
         self._every_seconds = every_seconds
         self._clock = clock
         self._tell_ended = tell
+        self._is_any_on = is_any_on
         self._told: dict[str, str] = {}
         self._whole = True
+        self._since_ns = clock.now_ns() if fresh or every_seconds is None else 0
 
     async def run(self) -> None:
         """Run until there is nothing left to run, or cancelled."""
         failures = 0
         while True:
-            began_seconds = self._clock.monotonic_seconds()
-            self._whole = True
-            await run_all(await self._jobs(), at_once=1, tell=self._tell)
+            due_ns = await self._take_turns()
             failures = 0 if self._whole else failures + 1
             if self._whole and self._every_seconds is None:
                 return
-            await self._clock.sleep(self._delay_seconds(failures, self._clock.monotonic_seconds() - began_seconds))
+            await self._wait(due_ns if self._whole else self._clock.now_ns() + self._pause_ns(failures))
 
-    def _delay_seconds(self, failures: int, took_seconds: float) -> float:
-        if failures:
-            step = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
-            pause = step * (0.5 + 0.5 * self._clock.random())
-            return pause if self._every_seconds is None else min(pause, self._every_seconds)
-        assert self._every_seconds is not None
-        return max(0.0, self._every_seconds - took_seconds)
+    async def _take_turns(self) -> int:
+        """One run of each job, where it is due; returns when the first of them is due again."""
+        clock, every_ns = self._clock, _nanoseconds(self._every_seconds or 0.0)
+        self._whole = True
+        since_ns = self._since_ns
+        if every_ns:
+            since_ns = max(since_ns, clock.now_ns() - every_ns)
+        began = [clock.now_ns()]
+        for name, job in await self._jobs():
+            try:
+                took = await job(since_ns)
+            except Exception as error:  # noqa: BLE001 - a bug in one bucket's run must not stop the others either
+                self._tell(Ended(name, None, error))
+                continue
+            began.append(took.began_ns)
+            if took.result is not None:
+                self._tell(Ended(name, took.result))
+                if took.result.incomplete is not None:
+                    self._since_ns = max(self._since_ns, took.began_ns)
+        return min(began) + every_ns
+
+    async def _wait(self, due_ns: int) -> None:
+        """Until it is time, or others have begun."""
+        while (left_ns := due_ns - self._clock.now_ns()) > 0:
+            await self._clock.sleep(min(left_ns / _SECOND_NS, _LOOK_SECONDS))
+            if left_ns > _nanoseconds(_LOOK_SECONDS) and await self._is_any_on():
+                return
+
+    def _pause_ns(self, failures: int) -> int:
+        step = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
+        pause = step * (0.5 + 0.5 * self._clock.random())
+        return _nanoseconds(pause if self._every_seconds is None else min(pause, self._every_seconds))
 
     def _tell(self, ended: Ended) -> None:
         incomplete = ended.result.incomplete if ended.result is not None else str(ended.error)
@@ -64,3 +100,7 @@ class Schedule:
                 return
         self._told[ended.name] = incomplete or ""
         self._tell_ended(ended)
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * _SECOND_NS)

@@ -14,7 +14,7 @@ from brigade.engine.lease import Record, begin_run, interrupted_before, leased_r
 from brigade.engine.ledger import Ledger
 from brigade.engine.progress import Progress
 from brigade.engine.reconcile import reconcile
-from brigade.engine.report import ActionKind, Observer, Outcome, RunResult
+from brigade.engine.report import ActionKind, Counts, Observer, Outcome, RunResult
 from brigade.errors import UsageError
 from brigade.objects import Proof
 from brigade.replications import CompareMode, DeleteMode, Policy
@@ -37,38 +37,59 @@ async def sync(
     to: what has changed before the checkpoint since then is not seen. Raises `Refused` while another run of
     this replication lives, and what the stores and the state raise when they cannot be used at all.
     """
-    if work.policy.require_proof and work.policy.compare is CompareMode.SIZE:
-        raise UsageError("a comparison by size proves nothing, and a proof is required", hint="drop one of the two")
+    refuse_contradictions(work.policy)
     if resume and work.policy.delete is not DeleteMode.NO:
         raise UsageError(
             "a resumed run does not see what lies before its checkpoint, so it must not delete",
             hint="run without --resume: what is in step already is not copied again",
         )
     async with opened(work, read_only=dry_run) as stores:
-        if lost := losses(stores.source.capabilities, stores.target.capabilities, acl=work.policy.acl):
-            tell(f"{stores.target.name} cannot hold what {stores.source.name} has: {', '.join(lost)}")
+        tell_losses(work, stores, tell)
         replication_id = await state.replications.ensure(work.name, work.identity)
         ledger = Ledger(state, replication_id, read_only=dry_run, followed=work.followed)
         result = RunResult(dry_run=dry_run)
         if dry_run:
-            await reconcile(_job(work, stores, ledger, clock, observer, Progress(), dry_run=True), result)
-            return _with_left_out(work, result, observer)
+            await reconcile(job_of(work, stores, ledger, clock, observer, dry_run=True), result)
+            count_left_out(work, result.counts, observer)
+            return result
         run = await begin_run(state, replication_id, policy_as_json(work.policy))
         cut_off = await interrupted_before(state, run) if resume else None
         progress = restore(cut_off, result) if cut_off else Progress()
-        job = _job(work, stores, ledger, clock, observer, progress, dry_run=False)
+        job = job_of(work, stores, ledger, clock, observer, progress)
         # Helpers keep no rows for keys that others work on at the same time.
         job.spawn = work.helpers(replication_id) if work.helpers and not work.followed else None
 
         async def make_right() -> RunResult:
-            return _with_left_out(work, await reconcile(job, result), observer)
+            await reconcile(job, result)
+            count_left_out(work, result.counts, observer)
+            return result
 
         return await leased_run(state, run, clock, Record(progress, result, ledger.flush), make_right)
 
 
-def _job(
-    work: Work, stores: Opened, ledger: Ledger, clock: Clock, observer: Observer, progress: Progress, *, dry_run: bool
+def refuse_contradictions(policy: Policy) -> None:
+    """Raises `UsageError` for a policy that asks for two things of which only one can be."""
+    if policy.require_proof and policy.compare is CompareMode.SIZE:
+        raise UsageError("a comparison by size proves nothing, and a proof is required", hint="drop one of the two")
+
+
+def tell_losses(work: Work, stores: Opened, tell: Callable[[str], None]) -> None:
+    """Say what the pair of stores cannot carry."""
+    if lost := losses(stores.source.capabilities, stores.target.capabilities, acl=work.policy.acl):
+        tell(f"{stores.target.name} cannot hold what {stores.source.name} has: {', '.join(lost)}")
+
+
+def job_of(
+    work: Work,
+    stores: Opened,
+    ledger: Ledger,
+    clock: Clock,
+    observer: Observer,
+    progress: Progress | None = None,
+    *,
+    dry_run: bool = False,
 ) -> Job:
+    """What the engine needs to know of one run."""
     return Job(
         source=stores.source,
         target=stores.target,
@@ -78,18 +99,17 @@ def _job(
         ledger=ledger,
         limits=work.limits,
         dry_run=dry_run,
-        progress=progress,
+        progress=progress or Progress(),
     )
 
 
-def _with_left_out(work: Work, result: RunResult, observer: Observer) -> RunResult:
+def count_left_out(work: Work, counts: Counts, observer: Observer) -> None:
     """Count what the source's listing left out, and tell the first of it: nothing is passed over in silence."""
     if work.left_out is not None:
-        result.counts.skipped += work.left_out.total
-        result.counts.considered += work.left_out.total
+        counts.skipped += work.left_out.total
+        counts.considered += work.left_out.total
         for key, reason in work.left_out:
             observer.outcome(Outcome(key, ActionKind.SKIP, reason, Proof.NONE, 0))
-    return result
 
 
 def policy_as_json(policy: Policy) -> dict[str, object]:

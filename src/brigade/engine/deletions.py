@@ -36,6 +36,14 @@ class Planned(NamedTuple):
     confirm: bool
 
 
+class Sums(NamedTuple):
+    """What both listings of a run held within the filters, and how much of it would be deleted."""
+
+    source_objects: int
+    target_objects: int
+    planned: int
+
+
 class Deletions:
     """The planned deletions of a run, spilled to a temporary file when there are many."""
 
@@ -58,12 +66,15 @@ class Deletions:
         """Drop the plan."""
         self._file.close()
 
-    async def carry_out(self, *, source_objects: int, target_objects: int) -> None:
-        """Guard, confirm all, delete all. Raises `Refused` or a `StoreError` before anything was deleted."""
+    async def carry_out(self, whole: Sums) -> None:
+        """Guard, confirm all, delete all. Raises `Refused` or a `StoreError` before anything was deleted.
+
+        `whole` is what the guard judges: the sums of the run, of which these deletions may be a part.
+        """
         refusal = refuse_deletions(
-            self.count,
-            source_objects=source_objects,
-            target_objects=target_objects,
+            whole.planned,
+            source_objects=whole.source_objects,
+            target_objects=whole.target_objects,
             limit=self._job.policy.max_delete,
         )
         if refusal is not None:

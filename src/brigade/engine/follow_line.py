@@ -20,7 +20,7 @@ from brigade.engine.follow_verdict import (
     verdict_of_outcome,
 )
 from brigade.engine.job import Job
-from brigade.engine.reconcile import Tally
+from brigade.engine.stretch import Tally
 from brigade.engine.report import ActionKind, Counts, Outcome
 from brigade.errors import StateError, StoreError
 from brigade.objects import Proof
@@ -60,7 +60,7 @@ class Line:
         self.counts = FollowCounts()
         self.health = Health()
         self.held: dict[Claim, int] = {}
-        self._tally = Tally(self.counts.settled, job.observer.outcome, dry_run=False)
+        self._tally = Tally(self.counts.settled, job.observer.outcome)
         self._settler = KeySettler(job)
         self._at_once = at_once
         self._most = at_once + waiting

@@ -24,7 +24,8 @@ class Limits:
 
     Objects up to `buffer_bytes` travel through memory whole and so can be sent again; larger ones are streamed.
     `transfers` objects are in work at once in up to `processes` processes, of them `large_objects` large ones, whose parts share `streams`
-    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes.
+    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes. A range of a shared run is not cut into
+    pieces of fewer than `range_entries` objects.
     """
 
     transfers: int = 64
@@ -35,6 +36,7 @@ class Limits:
     part_size_bytes: int = 8 * MEBIBYTE
     attempts: int = 4
     sort_entries: int = 100_000
+    range_entries: int = 500
 
 
 @dataclass(slots=True)

@@ -53,13 +53,21 @@ async def leased_run(
         ended = RunState.FAILED if isinstance(error, Exception) else RunState.INTERRUPTED
         await shielded(_end(state, run, ended, record))
         raise
-    await shielded(_end(state, run, _verdict(record.result), record))
+    await shielded(_end(state, run, verdict_of(record.result), record))
     return record.result
 
 
-async def begin_run(state: State, replication_id: int, policy: Mapping[str, object]) -> Run:
-    """Take the lease. Raises `Refused` while another run of this replication is alive."""
-    return await state.runs.begin(replication_id, RunKind.SYNC, policy, Owner.current(), LEASE_SECONDS)
+async def begin_run(
+    state: State,
+    replication_id: int,
+    policy: Mapping[str, object],
+    *,
+    owner: Owner | None = None,
+    shared: bool = False,
+) -> Run:
+    """Take the lease. Raises `Refused` while another run of this replication is alive. `shared`: others may join."""
+    owner = owner or Owner.current()
+    return await state.runs.begin(replication_id, RunKind.SYNC, policy, owner, LEASE_SECONDS, shared=shared)
 
 
 async def interrupted_before(state: State, run: Run) -> Run | None:
@@ -99,7 +107,8 @@ async def _end(state: State, run: Run, ended: RunState, record: Record) -> None:
     await state.runs.finish(run, ended, asdict(record.result.counts))
 
 
-def _verdict(result: RunResult) -> RunState:
+def verdict_of(result: RunResult) -> RunState:
+    """What a run that ended so is on record as."""
     if result.refusal is not None:
         return RunState.REFUSED
     return RunState.DONE if result.in_step else RunState.FAILED

@@ -11,6 +11,7 @@ from brigade.engine.plan import Planner
 from brigade.engine.progress import Batch
 from brigade.engine.scan import Scan, common_order
 from brigade.engine.settle import Task
+from brigade.engine.spans import Span
 from brigade.errors import StoreError
 
 # Enough to keep every worker busy while a listing page is on its way, small beside a page's own memory.
@@ -22,14 +23,18 @@ class StopScan(Exception):
 
 
 async def pump(
-    job: Job, planner: Planner, dispatch: Callable[[Task], bool], work: Callable[[Task], Awaitable[None]]
+    job: Job,
+    planner: Planner,
+    dispatch: Callable[[Task], bool],
+    work: Callable[[Task], Awaitable[None]],
+    span: Span | None = None,
 ) -> str | None:
-    """Run the whole scan; returns None if it was complete, else why it was not.
+    """Scan the span, all that the job has left if none is given; returns None if that was complete, else why it was not.
 
     `dispatch` settles a task at once or answers True, then a worker awaits `work`. What was dispatched is always
     worked off, also behind a listing that breaks.
     """
-    return await _Pump(job, planner, dispatch, work).run()
+    return await _Pump(job, planner, dispatch, work).run(span or Span(job.progress.cursor or ""))
 
 
 class _Pump:
@@ -43,7 +48,7 @@ class _Pump:
         self._queue: asyncio.Queue[tuple[Task, Batch] | None] = asyncio.Queue(_QUEUE_TASKS)
         self._stopped: str | None = None
 
-    async def run(self) -> str | None:
+    async def run(self, span: Span) -> str | None:
         job = self._job
         order = common_order(job.source.capabilities.listing_order, job.target.capabilities.listing_order)
         broken: str | None = None
@@ -55,7 +60,7 @@ class _Pump:
                     job.target,
                     order=order,
                     sort_entries=job.limits.sort_entries,
-                    start_after=job.progress.cursor or "",
+                    span=span,
                 )
                 crew = [group.create_task(self._serve()) for _ in range(job.limits.transfers)]
                 try:

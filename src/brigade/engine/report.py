@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -54,13 +55,20 @@ class Counts:
     unprovable: int = 0
 
 
+def add_counts(total: Counts, more: Mapping[str, int]) -> None:
+    """Add counts by their names."""
+    for name, value in more.items():
+        setattr(total, name, getattr(total, name) + value)
+
+
 @dataclass(slots=True)
 class RunResult:
     """How a run ended. `refusal` holds the guard's words when deletions were refused.
 
     `incomplete` says why not every object was considered (a listing that broke …), None if all were.
     `resumed_after` is the key behind which an interrupted run was taken up: what came before was settled by that run.
-    `leftovers` names uploads of earlier runs that could not be aborted at the target.
+    `leftovers` names uploads of earlier runs that could not be aborted at the target. `here` is what this process did
+    of a run that others took part in, None where there were none.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -70,6 +78,7 @@ class RunResult:
     dry_run: bool = False
     leftovers: list[str] = field(default_factory=list)
     resumed_after: str | None = None
+    here: Counts | None = None
 
     @property
     def in_step(self) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from brigade.decide.merge import Collation, Merge, Pair, Side, by_bytes, by_components
 from brigade.engine.pages import Page, list_pages, sorted_pages
+from brigade.engine.spans import Span
 from brigade.stores.base import ListingOrder, Store
 
 _PAGES_AHEAD = 2
@@ -39,7 +40,7 @@ def common_order(source: ListingOrder, target: ListingOrder) -> Order:
 class Scan:
     """Pairs of both listings in key order; its two listers run in the task group it was started in.
 
-    With `start_after` it begins behind that key, in the order of the scan.
+    It begins behind the span's `after`, in the order of the scan, and ends at its `upto`, wherever that is by then.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Scan:
         *,
         order: Order,
         sort_entries: int,
-        start_after: str = "",
+        span: Span,
     ) -> None:
         self._merge = Merge(order.collation)
+        self._span = span
+        start_after = span.after
         self._queues: list[_Queue] = []
         self._listers: list[asyncio.Task[None]] = []
         for store, sort in zip((source, target), order.sort, strict=True):
@@ -66,16 +69,25 @@ class Scan:
             self._listers.append(group.create_task(feeding, name=f"list {store.name}"))
 
     async def batches(self) -> AsyncIterator[list[Pair]]:
-        """All pairs, a batch at a time; ends only after both listings were complete.
+        """All pairs, a batch at a time; ends only after both listings were complete, or showed keys behind the span.
 
         Raises the error of the listing that broke: whoever sees it has not seen every key.
         """
+        span = self._span
         while not self._merge.done:
             for side in self._merge.wants():
                 await self._feed_merge(side)
             pairs = self._merge.pairs()
-            if pairs:
-                yield pairs
+            if not pairs:
+                continue
+            if span.upto is not None and pairs[-1].key > span.upto:
+                upto = span.upto
+                if within := [pair for pair in pairs if pair.key <= upto]:
+                    span.position = within[-1].key
+                    yield within
+                return
+            span.position = pairs[-1].key
+            yield pairs
 
     async def _feed_merge(self, side: Side) -> None:
         item = await self._queues[side].get()

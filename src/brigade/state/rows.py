@@ -72,6 +72,48 @@ class Run(NamedTuple):
     fence: int
 
 
+class RangeState(StrEnum):
+    """The life of a range: it waits for a worker, is being listed and copied, is listed, has nothing left to do."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SCANNED = "scanned"
+    DONE = "done"
+
+
+class RangeTally(NamedTuple):
+    """What a worker tells of a range: what it did, what both listings held within the filters, what it would delete.
+
+    `incomplete` says why not every key was considered, `refusal` holds the guard's words.
+    """
+
+    counts: Mapping[str, int]
+    source_objects: int = 0
+    target_objects: int = 0
+    planned: int = 0
+    incomplete: str | None = None
+    refusal: str | None = None
+
+
+class KeyRange(NamedTuple):
+    """The keys behind `after` up to and including `upto` (None: to the end) of one run.
+
+    `fence` rises with each new owner; `wanted` says that a worker is idle and would take a part. The rest is as of the moment this value was
+    made.
+    """
+
+    id: int
+    run_id: int
+    after: str
+    upto: str | None
+    state: RangeState
+    wanted: bool
+    owner: Owner | None
+    lease_until_ns: int
+    fence: int
+    tally: RangeTally
+
+
 class UploadRow(NamedTuple):
     """A multipart upload that was intended and is not yet settled; `upload_id` is None until the store gave one.
 

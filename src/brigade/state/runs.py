@@ -11,16 +11,30 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from brigade.clock import Clock
 from brigade.errors import LeaseLost, Refused
 from brigade.state.engine import Database
 from brigade.state.owner import Owner
-from brigade.state.rows import Run, RunKind, RunState
-from brigade.state.schema import replications, runs
+from brigade.state.rows import RangeState, Run, RunKind, RunState
+from brigade.state.schema import ranges, replications, runs
 
 _SECOND_NS = 1_000_000_000
+_HELD = (RangeState.RUNNING.value, RangeState.SCANNED.value)
+_ALL_KEYS: dict[str, object] = {
+    "after": b"",
+    "upto": None,
+    "state": RangeState.WAITING.value,
+    "wanted": False,
+    "owner": None,
+    "lease_until_ns": 0,
+    "fence": 0,
+    "counts": {},
+    "source_objects": 0,
+    "target_objects": 0,
+    "planned": 0,
+}
 
 
 class Runs:
@@ -31,9 +45,19 @@ class Runs:
         self._clock = clock
 
     async def begin(
-        self, replication_id: int, kind: RunKind, policy: Mapping[str, object], owner: Owner, lease_seconds: float
+        self,
+        replication_id: int,
+        kind: RunKind,
+        policy: Mapping[str, object],
+        owner: Owner,
+        lease_seconds: float,
+        *,
+        shared: bool = False,
     ) -> Run:
-        """A new running run. Raises `Refused` while another one of this replication lives."""
+        """A new running run. Raises `Refused` while another one of this replication lives.
+
+        `shared`: others may take part. It begins with one range of all keys, which waits for whoever claims it.
+        """
         now_ns = self._clock.now_ns()
         lease_ns = round(lease_seconds * _SECOND_NS)
         values = {
@@ -47,7 +71,7 @@ class Runs:
             "lease_ns": lease_ns,
             "lease_until_ns": now_ns + lease_ns,
         }
-        return await self._database.write.run(lambda connection: _begin(connection, values, now_ns))
+        return await self._database.write.run(lambda connection: _begin(connection, values, now_ns, shared=shared))
 
     async def renew(self, run: Run) -> Run:
         """The lease starts anew. Raises `LeaseLost` if the run was taken over or has ended."""
@@ -75,7 +99,12 @@ class Runs:
         if before is not None:
             query = query.where(runs.c.fence < before.fence)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
-        return [_to_run(row) for row in rows]
+        return [to_run(row) for row in rows]
+
+    async def is_shared(self, run: Run) -> bool:
+        """Whether others may take part in a run that goes on."""
+        query = select(ranges.c.id).where(ranges.c.run_id == run.id).limit(1)
+        return await self._database.read.run(lambda connection: connection.execute(query).first()) is not None
 
     async def _change(self, run: Run, values: dict[str, object]) -> Run:
         lease_until_ns = self._clock.now_ns() + round(run.lease_seconds * _SECOND_NS)
@@ -99,7 +128,7 @@ class Runs:
         )
 
 
-def _begin(connection: Connection, values: dict[str, Any], now_ns: int) -> Run:
+def _begin(connection: Connection, values: dict[str, Any], now_ns: int, *, shared: bool) -> Run:
     replication_id = values["replication_id"]
     # On PostgreSQL this row is the lock that lets one process at a time begin; SQLite has one writer anyway.
     lock = select(replications.c.id).where(replications.c.id == replication_id).with_for_update(key_share=True)
@@ -107,10 +136,15 @@ def _begin(connection: Connection, values: dict[str, Any], now_ns: int) -> Run:
     _end_stale(connection, replication_id, now_ns)
     fences = select(func.max(runs.c.fence)).where(runs.c.replication_id == replication_id)
     fence = (connection.execute(fences).scalar() or 0) + 1
+    if fence > 1:
+        before = select(runs.c.id).where(runs.c.replication_id == replication_id, runs.c.fence == fence - 1)
+        connection.execute(delete(ranges).where(ranges.c.run_id == before.scalar_subquery()))
     made = connection.execute(insert(runs).values(fence=fence, **values))
     identity = made.inserted_primary_key
     assert identity is not None
-    return _to_run(connection.execute(select(runs).where(runs.c.id == identity[0])).one())
+    if shared:
+        connection.execute(insert(ranges).values(run_id=identity[0], **_ALL_KEYS))
+    return to_run(connection.execute(select(runs).where(runs.c.id == identity[0])).one())
 
 
 def _end_stale(connection: Connection, replication_id: int, now_ns: int) -> None:
@@ -119,8 +153,8 @@ def _end_stale(connection: Connection, replication_id: int, now_ns: int) -> None
     row = connection.execute(query).first()
     if row is None:
         return
-    run = _to_run(row)
-    if run.lease_until_ns > now_ns and not run.owner.is_dead():
+    run = to_run(row)
+    if _is_alive(connection, run, now_ns):
         since = datetime.fromtimestamp(run.started_ns // _SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         raise Refused(
             f"a {run.kind.value} of this replication is running since {since} in {run.owner.label}",
@@ -130,7 +164,16 @@ def _end_stale(connection: Connection, replication_id: int, now_ns: int) -> None
     connection.execute(update(runs).where(runs.c.id == run.id).values(ended))
 
 
-def _to_run(row: Row[Any]) -> Run:
+def _is_alive(connection: Connection, run: Run, now_ns: int) -> bool:
+    """True if anybody may still be at work on it, be it on one of its ranges."""
+    query = select(ranges.c.owner, ranges.c.lease_until_ns).where(ranges.c.run_id == run.id, ranges.c.state.in_(_HELD))
+    leases = [(run.owner, run.lease_until_ns)]
+    leases += [(Owner.parse(row.owner), row.lease_until_ns) for row in connection.execute(query)]
+    return any(until_ns > now_ns and not owner.is_dead() for owner, until_ns in leases)
+
+
+def to_run(row: Row[Any]) -> Run:
+    """The value of a row of `runs`."""
     return Run(
         id=row.id,
         replication_id=row.replication_id,

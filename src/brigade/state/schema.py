@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -112,6 +112,28 @@ runs = Table(
 )
 Index("runs_by_fence", runs.c.replication_id, runs.c.fence, unique=True)
 _one_running = Index("runs_one_running", runs.c.replication_id, unique=True)
+
+# The ranges of runs that several workers share; those of an ended run are kept until the next one begins.
+ranges = Table(
+    "ranges",
+    metadata,
+    Column("id", _identity, primary_key=True),
+    Column("run_id", BigInteger, ForeignKey("runs.id"), nullable=False),
+    Column("after", LargeBinary, nullable=False),
+    Column("upto", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("owner", Text),
+    Column("lease_until_ns", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("source_objects", BigInteger, nullable=False),
+    Column("target_objects", BigInteger, nullable=False),
+    Column("planned", BigInteger, nullable=False),
+    Column("incomplete", Text),
+    Column("refusal", Text),
+)
+Index("ranges_by_after", ranges.c.run_id, ranges.c.after, unique=True)
 
 uploads = Table(
     "uploads",

@@ -11,6 +11,7 @@ from brigade.state.engine import Database, Place, open_database
 from brigade.state.gateway_uploads import GatewayUploads
 from brigade.state.inventory import Inventory
 from brigade.state.migrate import bring_up
+from brigade.state.ranges import Ranges
 from brigade.state.replications import Replications
 from brigade.state.routes import RouteBook
 from brigade.state.runs import Runs
@@ -34,6 +35,7 @@ class State:
         self.inventory = Inventory(database, clock)
         self.backlog = Backlog(database, clock)
         self.runs = Runs(database, clock)
+        self.ranges = Ranges(database, clock)
         self.uploads = Uploads(database, clock)
         self.routes = RouteBook(database, clock)
         self.gateway_uploads = GatewayUploads(database, clock)
