@@ -16,6 +16,11 @@ def summary_lines(result: RunResult, failures: Failures) -> list[str]:
     if result.resumed_after is not None:
         lines.append(f"went on behind {quote_key(result.resumed_after)}, where an earlier run was cut off")
     lines.append(_sums(result))
+    if result.here is not None:
+        here = result.here
+        lines.append(
+            f"together with other processes; of it here {here.copied} copied ({format_size(here.copied_bytes)})"
+        )
     return [*lines, *_verdict(result)]
 
 

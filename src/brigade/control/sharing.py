@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from brigade.clock import Clock
@@ -18,6 +18,9 @@ from brigade.errors import Refused
 from brigade.state.owner import Owner
 from brigade.state.rows import Run, RunState
 from brigade.state.state import State
+
+# What is decided already cannot be given away any more.
+_QUEUED_TASKS = 500
 
 
 class Took(NamedTuple):
@@ -89,7 +92,8 @@ class SharedRuns:
             tell_losses(work, stores, tell)
             run = run or await self._begin(known)
             ledger = Ledger(self.state, known.replication_id, followed=work.followed)
-            job = job_of(work, stores, ledger, self.clock, observer)
+            limits = replace(work.limits, queued_tasks=min(work.limits.queued_tasks, _QUEUED_TASKS))
+            job = job_of(replace(work, limits=limits), stores, ledger, self.clock, observer)
             job.spawn = work.helpers(known.replication_id) if work.helpers and not work.followed else None
             left_out = None if work.left_out is None else lambda counts: count_left_out(work, counts, observer)
             result = await take_part(self.state, run, job, Colleague(self.owner, left_out))

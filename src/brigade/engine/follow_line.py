@@ -20,8 +20,8 @@ from brigade.engine.follow_verdict import (
     verdict_of_outcome,
 )
 from brigade.engine.job import Job
-from brigade.engine.stretch import Tally
 from brigade.engine.report import ActionKind, Counts, Outcome
+from brigade.engine.stretch import Tally
 from brigade.errors import StateError, StoreError
 from brigade.objects import Proof
 from brigade.state.rows import Claim

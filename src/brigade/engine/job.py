@@ -24,8 +24,9 @@ class Limits:
 
     Objects up to `buffer_bytes` travel through memory whole and so can be sent again; larger ones are streamed.
     `transfers` objects are in work at once in up to `processes` processes, of them `large_objects` large ones, whose parts share `streams`
-    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes. A range of a shared run is not cut into
-    pieces of fewer than `range_entries` objects.
+    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes. So many as `queued_tasks` are decided
+    and wait: enough to keep every worker busy while a listing page is on its way, small beside a page's own memory. A
+    range of a shared run is not cut into pieces of fewer than `range_entries` objects.
     """
 
     transfers: int = 64
@@ -37,6 +38,7 @@ class Limits:
     attempts: int = 4
     sort_entries: int = 100_000
     range_entries: int = 500
+    queued_tasks: int = 2000
 
 
 @dataclass(slots=True)

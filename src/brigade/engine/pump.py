@@ -14,9 +14,6 @@ from brigade.engine.settle import Task
 from brigade.engine.spans import Span
 from brigade.errors import StoreError
 
-# Enough to keep every worker busy while a listing page is on its way, small beside a page's own memory.
-_QUEUE_TASKS = 2000
-
 
 class StopScan(Exception):
     """Raised by a worker when going on makes no sense, with the reason for a person."""
@@ -45,7 +42,7 @@ class _Pump:
         self._planner = planner
         self._dispatch = dispatch
         self._work = work
-        self._queue: asyncio.Queue[tuple[Task, Batch] | None] = asyncio.Queue(_QUEUE_TASKS)
+        self._queue: asyncio.Queue[tuple[Task, Batch] | None] = asyncio.Queue(job.limits.queued_tasks)
         self._stopped: str | None = None
 
     async def run(self, span: Span) -> str | None:

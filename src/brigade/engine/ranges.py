@@ -36,7 +36,7 @@ from brigade.stores.base import ListingOrder
 _LEASE_SECONDS = 30.0
 _RENEW_SECONDS = 5.0
 # How soon an owner sees that somebody is idle, and an idle worker that there is something to do: one small query.
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 _IDLE_SECONDS = 0.5
 _SECOND_NS = 1_000_000_000
 
@@ -112,6 +112,7 @@ class _Participant:
             await self._job.ledger.flush()
         with suppress(StateError):
             await self._state.ranges.give_back([held.part for held in self._held])
+            await self._state.ranges.step_down(self._run, self._owner)
 
     async def _work(self) -> SharedRun:
         """One range after the other, then what had to wait for all; returns the ended run."""
@@ -200,15 +201,16 @@ class _Participant:
         return await self._state.ranges.finish(self._run, self._owner, verdict, asdict(counts))
 
     async def _beat(self, group: asyncio.TaskGroup) -> None:
-        """Keep what is ours, and see whether a part of it is wanted. Ends with `LeaseLost` if it may be ours no more."""
+        """Keep what is ours. Ends with `LeaseLost` if it may be ours no more."""
         renewed_seconds = self._clock.monotonic_seconds()
         while True:
             await self._clock.sleep(_LOOK_SECONDS)
             now_seconds = self._clock.monotonic_seconds()
             try:
                 async with asyncio.timeout(_LEASE_SECONDS - (now_seconds - renewed_seconds)):
+                    mine = list(self._held)
                     shared = await self._look()
-                    self._heed(shared.ranges, group)
+                    self._heed(mine, shared.ranges, group)
                     if now_seconds - renewed_seconds >= _RENEW_SECONDS:
                         await self._renew(shared)
                         renewed_seconds = now_seconds
@@ -225,10 +227,14 @@ class _Participant:
             await self._state.ranges.renew([held.noted for held in self._held], _LEASE_SECONDS)
         await self._state.ranges.preside(shared.run, self._owner, asdict(_counts(shared.ranges)))
 
-    def _heed(self, parts: Iterable[KeyRange], group: asyncio.TaskGroup) -> None:
-        wanted = {part.id for part in parts if part.wanted}
-        for held in self._held:
-            if self._divisible and held.part.id in wanted and held.part.state is RangeState.RUNNING and held.is_wide:
+    def _heed(self, mine: Iterable[_Held], parts: Iterable[KeyRange], group: asyncio.TaskGroup) -> None:
+        """See whether what is ours still is, and whether a part of it is wanted."""
+        seen = {part.id: part for part in parts}
+        for held in mine:
+            part = seen.get(held.part.id)
+            if part is None or part.fence != held.part.fence:
+                raise LeaseLost("a part of the run was taken over", hint="nothing is lost: whoever took it goes on")
+            if part.wanted and self._divisible and held.is_wide and held.part.state is RangeState.RUNNING:
                 held.is_wide = False
                 group.create_task(self._split(held))
 

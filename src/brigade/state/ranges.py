@@ -150,6 +150,15 @@ class Ranges:
         )
         return bool(await self._database.write.run(lambda connection: connection.execute(query).rowcount))
 
+    async def step_down(self, run: Run, owner: Owner) -> None:
+        """Whoever is left may preside at once."""
+        query = (
+            update(runs)
+            .where(runs.c.id == run.id, runs.c.state == RunState.RUNNING.value, runs.c.owner == str(owner))
+            .values(lease_until_ns=0)
+        )
+        await self._database.write.run(lambda connection: connection.execute(query).rowcount)
+
     async def finish(self, run: Run, owner: Owner, state: RunState, counts: Mapping[str, int]) -> bool:
         """The run has ended, all its ranges being done. False if that was not for this owner to say any more."""
         values = {"state": state.value, "counts": dict(counts), "finished_ns": self._clock.now_ns()}
@@ -165,10 +174,13 @@ class Ranges:
 
 
 def _look(connection: Connection, run_id: int) -> SharedRun:
-    # In this order: whoever sees a run go on has seen ranges of that time, for they outlive their run.
+    of_run = select(runs).where(runs.c.id == run_id)
+    run = connection.execute(of_run).one()
     rows = connection.execute(select(ranges).where(ranges.c.run_id == run_id).order_by(ranges.c.after)).all()
-    run = to_run(connection.execute(select(runs).where(runs.c.id == run_id)).one())
-    return SharedRun(run, [_to_range(row) for row in rows])
+    # Ranges outlive their run, until a newer one begins. Read in this order, those of an ended run are its last word.
+    if not rows:
+        run = connection.execute(of_run).one()
+    return SharedRun(to_run(run), [_to_range(row) for row in rows])
 
 
 def _unchanged(part: KeyRange) -> Update:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -144,6 +145,9 @@ class Helper:
             os.killpg(self._process.pid, number)
 
 
+_REMOVALS = 30
+
+
 class WorkDirectory:
     """A directory for a helper's files: a given one that is kept, or a temporary one that goes with `remove`."""
 
@@ -153,9 +157,17 @@ class WorkDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
 
     def remove(self) -> None:
-        """Delete it if it was temporary."""
-        if self._temporary:
-            self._temporary.cleanup()
+        """Delete it if it was temporary. What a killed process was just writing is waited for."""
+        for attempt in range(_REMOVALS):
+            try:
+                if self._temporary:
+                    self._temporary.cleanup()
+            except OSError:
+                if attempt == _REMOVALS - 1:
+                    raise
+                threading.Event().wait(0.1)
+            else:
+                return
 
 
 def children(pid: int) -> dict[int, str]:

@@ -14,12 +14,11 @@ from brigade.control.aftercare import Unsettled, hand_over
 from brigade.control.following import follow, pause, until
 from brigade.control.hearing import counted, hear
 from brigade.control.schedule import Jobs, Schedule
-from brigade.control.sync import sync
+from brigade.control.sharing import SharedRuns, Took
 from brigade.control.units import Unit
 from brigade.control.watching import Failures, Fanout
 from brigade.control.work import Opened, Work, opened
 from brigade.engine.groups import first_error
-from brigade.engine.report import RunResult
 from brigade.errors import StateError, StoreError
 from brigade.wiring.routes import Failed, ready_works, work_of
 from brigade.wiring.scene import Role, Scene
@@ -96,13 +95,17 @@ class FollowUnit(Unit):
 
 
 class ScheduleUnit(Unit):
-    """Compares both sides of a replication at the start, and then every so often."""
+    """Compares both sides of a replication at the start, and then every so often, together with all that do the same.
+
+    Changes of what is followed may have been missed while nobody listened: then a run of earlier does not do as the first.
+    """
 
     def __init__(self, scene: Scene, name: str, section: ReplicationSection) -> None:
         super().__init__(f"schedule {name}", scene.spec_of(section))
         self._scene = scene
         self._name = name
         self._section = section
+        self._runs = SharedRuns(scene.state, scene.clock)
         self._failures: dict[str, Failures] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,32 +115,34 @@ class ScheduleUnit(Unit):
             self._section.every_seconds,
             clock=self._scene.clock,
             tell=lambda ended: voice.ended(ended, self._failures.get(ended.name) or Failures()),
+            is_any_on=self._runs.is_any_on,
+            fresh=bool(self._section.live),
         )
         voice.started(_told(self._name, self._section))
         await until(stop, schedule.run())
 
     async def _jobs(self) -> Jobs:
         self._failures.clear()
+        self._runs.forget()
         works = await ready_works(self._scene.wiring, [self._name])
         return [(work.name, partial(self._reconcile, work)) for work in works]
 
-    async def _reconcile(self, work: Work | Failed) -> RunResult:
+    async def _reconcile(self, work: Work | Failed, since_ns: int) -> Took:
         if isinstance(work, Failed):
             raise work.error
         scene = self._scene
         seen, left = Failures(), Unsettled()
         self._failures[work.name] = seen
-        result = await sync(
+        took = await self._runs.run(
             work,
-            state=scene.state,
-            clock=scene.clock,
+            since_ns=since_ns,
             observer=Fanout([seen, left]),
             tell=lambda words: scene.voice.trouble(work.name, words),
         )
-        if work.followed:
+        if work.followed and took.result is not None:
             number = await scene.state.replications.ensure(work.name, work.identity)
-            await hand_over(scene.state, number, result, left.keys)
-        return result
+            await hand_over(scene.state, number, took.result, left.keys)
+        return took
 
 
 def _told(name: str, section: ReplicationSection) -> str:
