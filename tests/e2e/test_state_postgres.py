@@ -66,7 +66,7 @@ async def test_two_machines_never_run_one_replication_at_once(machines, place):
         machine.reach("a", source)
         machine.reach("b", target)
     a, b = f"a:{source.name}/{source.prefix}", f"b:{target.name}/{target.prefix}"
-    first = await one.start("sync", a, b, "--json", "--bandwidth", "1MB/s")
+    first = await one.start("sync", a, b, "--json", "--bandwidth", "400kB/s")
     await one.reached(first, target.keys)
     second = await two("sync", a, b)
     assert second.code == 3
