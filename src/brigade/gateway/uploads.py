@@ -18,6 +18,8 @@ KEEP_SECONDS = 14 * 86_400.0
 LINGER_SECONDS = 3600.0
 """How long one that has ended is: a client whose answer was lost asks again, and a completion may fail after all."""
 
+_MOST_UNKNOWN = 10_000
+_LONGEST = 1024
 _SWEEP_SECONDS = 600.0
 _STATE_SECONDS = 10.0
 
@@ -42,20 +44,12 @@ class MemoryUploads:
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self._most = most
-        self._stores: dict[tuple[str, str], str | None] = {}
+        self._stores: dict[tuple[str, str], str] = {}
 
     async def began(self, bucket: str, upload_id: str, store: str) -> None:
-        self.remember(bucket, upload_id, store)
-
-    def remember(self, bucket: str, upload_id: str, store: str | None) -> None:
-        """The same at once; None: that it began at none of ours."""
         if len(self._stores) >= self._most:
             del self._stores[next(iter(self._stores))]
         self._stores[bucket, upload_id] = store
-
-    def knows(self, bucket: str, upload_id: str) -> bool:
-        """Whether the answer is at hand."""
-        return (bucket, upload_id) in self._stores
 
     async def store_of(self, bucket: str, upload_id: str) -> str | None:
         return self._stores.get((bucket, upload_id))
@@ -83,9 +77,13 @@ class DurableUploads:
         self._book = book
         self._clock = clock
         self._met = MemoryUploads(most)
+        # Clients can name as many as they like.
+        self._unknown = MemoryUploads(min(most, _MOST_UNKNOWN))
 
     async def began(self, bucket: str, upload_id: str, store: str) -> None:
-        self._met.remember(bucket, upload_id, store)
+        await self._met.began(bucket, upload_id, store)
+        if not _may_be_known(bucket, upload_id):
+            return
         try:
             async with asyncio.timeout(_STATE_SECONDS):
                 await self._book.began(bucket, upload_id, store, keep_seconds=KEEP_SECONDS)
@@ -93,8 +91,11 @@ class DurableUploads:
             log.warning("an upload to %r that begins at %r is known to this process alone: %s", bucket, store, error)
 
     async def store_of(self, bucket: str, upload_id: str) -> str | None:
-        if self._met.knows(bucket, upload_id):
-            return await self._met.store_of(bucket, upload_id)
+        known = await self._met.store_of(bucket, upload_id)
+        if known is not None:
+            return known
+        if not _may_be_known(bucket, upload_id) or await self._unknown.store_of(bucket, upload_id) is not None:
+            return None
         try:
             async with asyncio.timeout(_STATE_SECONDS):
                 store = await self._book.store_of(bucket, upload_id)
@@ -104,11 +105,11 @@ class DurableUploads:
                 "ServiceUnavailable", "Where this upload began cannot be told now. Please try again."
             ) from error
         # An id is on record before any client knows it: one that is not there now never will be.
-        self._met.remember(bucket, upload_id, store)
+        await (self._met.began(bucket, upload_id, store) if store else self._unknown.began(bucket, upload_id, "none"))
         return store
 
     async def ended(self, bucket: str, upload_id: str) -> None:
-        if await self._met.store_of(bucket, upload_id) is None:
+        if await self._met.store_of(bucket, upload_id) is None or not _may_be_known(bucket, upload_id):
             return
         try:
             await self._book.ended(bucket, upload_id, keep_seconds=LINGER_SECONDS)
@@ -123,3 +124,9 @@ class DurableUploads:
             except BrigadeError as error:
                 log.warning("old uploads could not be forgotten: %s", error)
             await self._clock.sleep(_SWEEP_SECONDS)
+
+
+def _may_be_known(bucket: str, upload_id: str) -> bool:
+    """False for what no store gives out, and not every database can hold."""
+    name = bucket + upload_id
+    return len(name) <= _LONGEST and name.isprintable()

@@ -168,6 +168,26 @@ async def test_memory_is_bounded(book):
     assert [await memory.store_of("b", f"u{number}") for number in range(3)] == [None, "one", "one"]
 
 
+async def test_ids_that_no_store_gives_out_ask_nobody_and_are_not_remembered(book):
+    seen = uploads(book)
+    for upload_id in ("nul\0", "line\nbreak", "u" * 10_000, "\udcff"):
+        assert await seen.store_of("b", upload_id) is None
+    assert book.asked == 0
+    assert not seen._unknown._stores
+    # Where a store does give such a one out, this process knows it.
+    await seen.began("b", "u" * 10_000, "one")
+    assert await seen.store_of("b", "u" * 10_000) == "one"
+    await seen.ended("b", "u" * 10_000)
+    assert not book.rows
+
+
+async def test_ids_that_clients_make_up_take_bounded_memory(book):
+    seen = uploads(book, most=100_000)
+    for number in range(12_000):
+        await seen.store_of("b", f"made up {number}")
+    assert len(seen._unknown._stores) == 10_000
+
+
 async def test_old_ones_are_forgotten_now_and_then_through_times_without_a_state(book):
     clock = ManualClock(auto=False)
     seen = DurableUploads(book, clock)
