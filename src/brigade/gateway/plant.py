@@ -22,7 +22,6 @@ class Plant:
         self.upstreams: dict[str, Upstream] = {
             store.name: known.get(store) or Upstream(store, clock) for store in settings.stores
         }
-        self._leaving: list[Upstream] = []
         self._requests = 0
 
     def upstream(self, store: str, absent: Fault) -> Upstream:
@@ -34,19 +33,29 @@ class Plant:
 
     def enter(self) -> None:
         """A request begins."""
+        if not self._requests:
+            for upstream in self.upstreams.values():
+                upstream.holders += 1
         self._requests += 1
 
     async def leave(self) -> None:
         """A request has ended."""
         self._requests -= 1
-        await self._close_leaving()
+        if not self._requests:
+            for upstream in self.upstreams.values():
+                upstream.holders -= 1
+                await _let_go(upstream)
 
     async def retire(self, later: Plant | None) -> None:
-        """Close the stores that `later` does not take over, as soon as no request needs them."""
+        """Close the stores that `later` does not take over, as soon as no request of any plant needs them."""
         stay = set(map(id, later.upstreams.values())) if later is not None else set()
-        self._leaving = [upstream for upstream in self.upstreams.values() if id(upstream) not in stay]
-        await self._close_leaving()
+        for upstream in self.upstreams.values():
+            if id(upstream) not in stay:
+                upstream.is_leaving = True
+                await _let_go(upstream)
 
-    async def _close_leaving(self) -> None:
-        while self._leaving and not self._requests:
-            await self._leaving.pop().close()
+
+async def _let_go(upstream: Upstream) -> None:
+    if upstream.is_leaving and not upstream.holders:
+        upstream.is_leaving = False
+        await upstream.close()

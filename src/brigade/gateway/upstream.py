@@ -51,12 +51,17 @@ class Outbound(NamedTuple):
 
 
 class Upstream:
-    """One store. Open it inside a running event loop and close it in the end."""
+    """One store. Open it inside a running event loop and close it in the end.
+
+    `holders` are the plants whose requests may need it; one that `is_leaving` is closed when there are none.
+    """
 
     def __init__(self, target: StoreTarget, clock: Clock) -> None:
         parts = urlsplit(target.endpoint)
         default = ":443" if parts.scheme == "https" else ":80"
         self.target = target
+        self.holders = 0
+        self.is_leaving = False
         self.name = target.name
         self._host = parts.netloc.lower().removesuffix(default)
         self._base = encode_key(parts.path.rstrip("/"))

@@ -151,6 +151,28 @@ async def test_a_request_under_way_ends_at_a_store_that_has_left_the_settings(sc
     assert len(scene.stores["two"].received) == 1
 
 
+async def test_a_request_under_way_ends_at_its_store_however_many_settings_came_since(scene):
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(writer):
+        asked.set()
+        await go.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    scene.store.answers.append(slowly)
+    two = tuple(store for store in scene.settings.stores if store.name == "two")
+    async with asyncio.TaskGroup() as group:
+        reply = group.create_task(scene.client.send("GET", "/b/k"))
+        await asked.wait()
+        # The store goes over from plant to plant, and leaves with one that no request has entered.
+        for number in range(3):
+            await scene.gateway.update(replace(scene.settings, set_routes=(BucketRoute("c", "two", f"u{number}"),)))
+        await scene.gateway.update(replace(scene.settings, stores=two, store="two"))
+        await scene.gateway.update(replace(scene.settings, stores=two, store="two", anonymous=True))
+        go.set()
+    assert reply.result().body == b"ok"
+
+
 async def test_requests_under_way_end_when_the_gateway_does():
     asked, go = asyncio.Event(), asyncio.Event()
 
