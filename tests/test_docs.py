@@ -15,9 +15,12 @@ from brigade.cli.main import INTERRUPTED, VERBS
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
+from brigade.config.observing import MetricsSection
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
 from brigade.control import verdict
+from brigade.control.health import CHECKS
+from brigade.control.metric_table import METRICS
 from brigade.control.verdict import summary
 from brigade.engine.report import ActionKind, DifferenceStatus, Outcome, RunResult
 from brigade.objects import Proof
@@ -36,6 +39,7 @@ SECTIONS = [
     KeySection,
     WebhookSection,
     QueueSection,
+    MetricsSection,
 ]
 
 # Steps on the way to a decision, never the outcome of an object.
@@ -115,6 +119,7 @@ def test_the_statuses_of_a_diff_are_described():
         *(("Gateway", model) for model in (GatewaySection, UserSection, RouteSection, KeySection)),
         ("Webhook", WebhookSection),
         ("Stores of type `s3`", QueueSection),
+        ("Metrics", MetricsSection),
         *((f"Stores of type `{name}`", model) for name, model in STORE_SECTIONS.items()),
     ],
 )
@@ -190,6 +195,17 @@ def test_the_report_is_described_whole():
     assert set(Outcome._fields) <= described
     assert set(ActionKind) - INNER_ACTIONS <= described
     assert set(Proof) <= described
+
+
+def test_each_metric_stands_in_the_table_with_its_type_and_labels():
+    rows = re.findall(r"^\| `(brigade_\w+)` \| (\w+) \|([^|]*)\| (.+) \|$", page("metrics.md"), flags=re.MULTILINE)
+    described = {name: (kind, tuple(re.findall(r"`(\w+)`", labels)), text) for name, kind, labels, text in rows}
+    assert described == {metric.name: (metric.kind, metric.labels, metric.words) for metric in METRICS}
+
+
+def test_each_label_and_each_check_of_health_is_described():
+    labels = {label for metric in METRICS for label in metric.labels} - {"version", "python"}
+    assert labels | set(CHECKS) <= words(page("metrics.md"))
 
 
 def test_links_between_documents_lead_somewhere():

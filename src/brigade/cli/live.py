@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from brigade.wiring.wiring import Wiring
 
 
-def go_on(wiring: Wiring, names: Sequence[str], *, processes: int, is_sibling: bool) -> int:
+def go_on(wiring: Wiring, names: Sequence[str], *, processes: int, number: int) -> int:
     """Work in the roles of these names until stopped; returns the exit code."""
     from brigade.wiring.live import Live
     from brigade.wiring.scene import Role
@@ -32,8 +32,9 @@ def go_on(wiring: Wiring, names: Sequence[str], *, processes: int, is_sibling: b
             f"there is no role {unknown[0]!r}",
             hint=f"roles are {', '.join(Role)}; with --once replications are named",
         )
+    is_sibling = number > 0
     lines = Lines(is_sibling=is_sibling)
-    live = Live(wiring, [Role(name) for name in names], lines, processes=processes, is_sibling=is_sibling)
+    live = Live(wiring, [Role(name) for name in names], lines, processes=processes, number=number)
     siblings = Siblings(
         _sibling_arguments(wiring, names),
         {**wiring.environment, STATE_VARIABLE: wiring.state_url()},
@@ -60,7 +61,7 @@ def go_on(wiring: Wiring, names: Sequence[str], *, processes: int, is_sibling: b
 
 def _sibling_arguments(wiring: Wiring, names: Sequence[str]) -> list[str]:
     assert wiring.loaded is not None
-    return ["run", *names, "--sibling", "--config", str(wiring.loaded.file)]
+    return ["run", *names, "--config", str(wiring.loaded.file), "--sibling"]
 
 
 async def _stop_with_parent(stop: asyncio.Event) -> None:

@@ -43,8 +43,8 @@ def run(
     config: options.Config = None,
     state: options.State = None,
     sibling: Annotated[
-        bool, typer.Option("--sibling", hidden=True, help="Started by another to share its work.")
-    ] = False,
+        int, typer.Option("--sibling", hidden=True, help="Started by another to share its work, as its how manieth.")
+    ] = 0,
 ) -> None:
     """Follow what is live, serve the gateway, compare by schedule, until stopped. With --once run each once and end."""
     from brigade.cli.session import load_wiring, run_async
@@ -55,7 +55,7 @@ def run(
         from brigade.cli.live import go_on
 
         wiring = load_wiring(config, state, needs_config=True)
-        raise typer.Exit(go_on(wiring, names or [], processes=processes, is_sibling=sibling))
+        raise typer.Exit(go_on(wiring, names or [], processes=processes, number=sibling))
     if processes != 1:
         raise UsageError("--processes goes without --once")
     wiring = load_wiring(config, state, needs_config=True)

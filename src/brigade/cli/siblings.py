@@ -22,7 +22,7 @@ Process = asyncio.subprocess.Process
 
 
 class Siblings:
-    """Starts `count` processes of this command, and each anew when it ends by itself.
+    """Starts `count` processes of this command, numbered from 1 by its last argument, and each anew when it ends.
 
     A sibling's standard input is ours to close: it ends when that does, so none outlives the first process.
     """
@@ -48,27 +48,27 @@ class Siblings:
         with first_error():
             async with asyncio.TaskGroup() as group:
                 for number in range(self._count):
-                    group.create_task(self._keep(f"process {number + 2}", stop))
+                    group.create_task(self._keep(number + 1, stop))
 
     def reload(self) -> None:
         """Have each read its configuration again."""
         for process in self._running:
             _send(process, signal.SIGHUP)
 
-    async def _keep(self, name: str, stop: asyncio.Event) -> None:
+    async def _keep(self, number: int, stop: asyncio.Event) -> None:
         pause_seconds = _FIRST_PAUSE_SECONDS
         while not stop.is_set():
             began_seconds = self._clock.monotonic_seconds()
-            code = await self._one(stop)
+            code = await self._one(number, stop)
             if stop.is_set():
                 return
             if self._clock.monotonic_seconds() - began_seconds > _STEADY_SECONDS:
                 pause_seconds = _FIRST_PAUSE_SECONDS
-            self._trouble(name, f"it has ended with code {code}, and is started again")
+            self._trouble(f"process {number + 1}", f"it has ended with code {code}, and is started again")
             await pause(stop, self._clock, pause_seconds)
             pause_seconds = min(_LONGEST_PAUSE_SECONDS, pause_seconds * 2)
 
-    async def _one(self, stop: asyncio.Event) -> int:
+    async def _one(self, number: int, stop: asyncio.Event) -> int:
         """One process from its start to its end."""
         # A session of its own: Ctrl-C in a terminal is for the first process, which passes it on once.
         process = await asyncio.create_subprocess_exec(
@@ -76,6 +76,7 @@ class Siblings:
             "-m",
             "brigade",
             *self._arguments,
+            str(number),
             env=dict(self._environment),
             stdin=asyncio.subprocess.PIPE,
             start_new_session=True,

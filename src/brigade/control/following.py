@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from brigade.clock import Clock
+from brigade.control.meters import Metered, Meters
+from brigade.control.watching import Fanout
 from brigade.control.work import Opened, Work
 from brigade.engine.follow import Follower, FollowLimits
 from brigade.engine.groups import first_error
@@ -44,23 +46,33 @@ class GivenUp:
 
 
 async def follow(
-    work: Work, stores: Opened, replication_id: int, *, state: State, clock: Clock, tell: Tell, stop: asyncio.Event
+    work: Work,
+    stores: Opened,
+    replication_id: int,
+    *,
+    state: State,
+    clock: Clock,
+    meters: Meters,
+    tell: Tell,
+    stop: asyncio.Event,
 ) -> None:
     """Drain the backlog of a replication until `stop`; then what is in work may end within the grace."""
+    counts = meters.telemetry.replication(work.name)
     job = Job(
         source=stores.source,
         target=stores.target,
         policy=work.policy,
         clock=clock,
-        observer=GivenUp(work.name, tell),
+        observer=Fanout([GivenUp(work.name, tell), Metered(counts)]),
         ledger=Ledger(state, replication_id, followed=True),
         limits=work.limits,
+        counts=counts,
     )
     at_once = work.limits.transfers
     limits = FollowLimits(at_once=at_once, waiting=at_once, lease_seconds=_LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
     owner = str(Owner.current())
     follower = Follower(state, {replication_id: job}, clock=clock, owner=owner, limits=limits)
-    with first_error():
+    with meters.health.renewing(work.name, follower), first_error():
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_tell_troubles(follower, work.name, tell, clock))
             working = group.create_task(follower.run())

@@ -70,11 +70,22 @@ class Follower:
         self._stopping = False
         self._deadline_seconds = 0.0
         self.trouble: str | None = None
+        self._renewed_seconds = clock.monotonic_seconds()
 
     @property
     def lines(self) -> Mapping[int, Line]:
         """Counts and health of each replication."""
         return self._lines
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a claim is ours without a renewal."""
+        return self._limits.lease_seconds
+
+    @property
+    def unrenewed_seconds(self) -> float:
+        """How long ago all claims were renewed, or there were none to renew."""
+        return self._clock.monotonic_seconds() - self._renewed_seconds
 
     async def run(self, *, once: bool = False) -> None:
         """Work until `stop`, or with `once` until nothing but parked keys is left.
@@ -161,6 +172,7 @@ class Follower:
                 # The lease outlives two missed renewals; after that others may have the keys, and the fence keeps order.
                 self._note_trouble(error)
                 continue
+            self._renewed_seconds = self._clock.monotonic_seconds()
             for line in self._lines.values():
                 if lost := {claim for claim in line.in_hand() if claim not in still} & set(mine):
                     line.lose(lost)

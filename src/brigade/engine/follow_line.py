@@ -121,6 +121,7 @@ class Line:
         for claim in claims:
             self.held.pop(claim, None)
             self.counts.lost += 1
+            self.job.counts.leases_lost += 1
             if (task := self._current.get(claim)) is not None:
                 self._lost.add(claim)
                 task.cancel()
@@ -184,4 +185,5 @@ class Line:
     def parked(self, claim: Claim, error: str) -> None:
         """A key was given up: its line in the report."""
         self.counts.parked += 1
+        self.job.counts.parked += 1
         self._tally(Outcome(claim.key, ActionKind.COPY, "given up", Proof.NONE, 0, error))

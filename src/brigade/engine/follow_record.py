@@ -119,6 +119,9 @@ class Recorder:
             removed = await self._state.backlog.done(claims)
             counts = line.counts
             counts.again += len(claims) - removed
+            line.job.counts.again += len(claims) - removed
+            for claim in claims:
+                line.job.counts.ages.observe((now_ns - claim.marked_ns) / _SECOND_NS)
             lag_seconds = (now_ns - min(claim.marked_ns for claim in claims)) / _SECOND_NS
             counts.longest_lag_seconds = max(counts.longest_lag_seconds, lag_seconds)
 
@@ -130,6 +133,7 @@ class Recorder:
         else:
             await self._state.backlog.retry(claim, verdict.again_seconds, error, counts=verdict.counts)
             line.counts.retried += 1
+            line.job.counts.retried += 1
 
     async def _again_seconds(self, finished: Finished, runs: dict[Line, Run | None]) -> float | None:
         """When to look once more at a key that is gone, None if that was the last word: no run had to do with it."""

@@ -16,6 +16,7 @@ from brigade.engine.report import Observer
 from brigade.objects import MEBIBYTE
 from brigade.replications import Policy
 from brigade.stores.base import Capabilities, Store
+from brigade.telemetry import ReplicationCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Job:
     dry_run: bool = False
     progress: Progress = field(default_factory=Progress)
     spawn: Spawn | None = None
+    counts: ReplicationCounts = field(default_factory=ReplicationCounts)
     started_ns: int = field(init=False)
     selector: Selector = field(init=False)
     rules: Rules = field(init=False)

@@ -18,6 +18,7 @@ from brigade.clock import Clock
 from brigade.decide.routing import READS
 from brigade.engine.heap import keep_freed_memory
 from brigade.errors import Rejected, StoreError, Throttled
+from brigade.gateway.account import Account
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.capture import Capture, NoCapture
 from brigade.gateway.copies import copy_across
@@ -32,6 +33,7 @@ from brigade.gateway.settings import GatewaySettings
 from brigade.gateway.uploads import MemoryUploads, Uploads
 from brigade.gateway.upstream import Upstream
 from brigade.gateway.visit import Visit
+from brigade.telemetry import GatewayCounts
 from brigade.wire.operations import LIST_BUCKETS, Touches
 from brigade.wire.s3faults import Fault
 from brigade.wire.s3requests import parse_copy_source
@@ -47,8 +49,17 @@ log = logging.getLogger("brigade.gateway")
 class Gateway:
     """Serves S3 requests. `settings` may be changed at any time; requests under way end under the old ones."""
 
-    def __init__(self, settings: GatewaySettings, *, clock: Clock, capture: Capture, uploads: Uploads) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        clock: Clock,
+        capture: Capture,
+        uploads: Uploads,
+        counts: GatewayCounts | None = None,
+    ) -> None:
         self._clock = clock
+        self._counts = counts or GatewayCounts()
         self._capture = capture
         self._uploads = uploads
         self._plant = Plant(settings, clock)
@@ -81,13 +92,16 @@ class Gateway:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request, whatever it is: every failure becomes an answer."""
         plant = self._plant
-        outflow = Outflow(request, plant.settings.limits.idle_timeout_seconds)
+        account = Account()
+        outflow = Outflow(request, plant.settings.limits.idle_timeout_seconds, account)
+        began_seconds = self._clock.monotonic_seconds()
         plant.enter()
         self._requests += 1
+        self._counts.under_way += 1
         try:
             if self._requests > plant.settings.limits.requests:
                 raise Fault("SlowDown")
-            return await self._serve(plant, request, outflow)
+            return await self._serve(plant, request, outflow, account)
         except Fault as fault:
             return await self._refuse(request, outflow, fault)
         except StoreError as error:
@@ -103,6 +117,8 @@ class Gateway:
             log.exception("%s %s failed", request.method, request.path)
             return await self._refuse(request, outflow, Fault("InternalError"))
         finally:
+            account.close(self._counts, self._clock.monotonic_seconds() - began_seconds)
+            self._counts.under_way -= 1
             self._requests -= 1
             if self._draining:
                 request.protocol.close()
@@ -117,19 +133,22 @@ class Gateway:
             outflow.cut()
             return Sent(keep=False, whole=False)
 
-    async def _serve(self, plant: Plant, request: web.BaseRequest, outflow: Outflow) -> Sent:
+    async def _serve(self, plant: Plant, request: web.BaseRequest, outflow: Outflow, account: Account) -> Sent:
         inbound = read_inbound(request.method, request.raw_path, request.raw_headers, plant.domains)
+        account.inbound = inbound
         waits = inbound.by_name.get("expect", "").lower() == "100-continue"
         outflow.body_withheld = waits
         begin = outflow.allow_body if waits else _nothing
         inflow = Inflow(request, plant.settings.limits.idle_timeout_seconds, begin)
+        account.inflow = inflow
         now_ns = self._clock.now_ns()
         verified = plant.verifier.check(inbound.incoming, now_ns)
         if waits and inbound.size_bytes == 0:
             # The AWS command line asks for an empty body, too, and loses count of its answers if leave does not come.
             outflow.allow_body()
         user = plant.routes.user_of(verified.access_key) if verified is not None else None
-        visit = Visit(plant, self._capture, self._clock, inbound, inflow, outflow, verified, user)
+        account.user = user
+        visit = Visit(plant, self._capture, self._clock, inbound, inflow, outflow, verified, user, self._counts)
         if verified is None:
             if inbound.operation.touches is Touches.FORM:
                 return await post_object(visit, now_ns)
@@ -172,6 +191,7 @@ async def serve(
     uploads: Uploads | None = None,
     reuse_port: bool = False,
     drain_seconds: float = DRAIN_SECONDS,
+    counts: GatewayCounts | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway that listens while the context is open, and then lets requests under way end within `drain_seconds`.
 
@@ -179,7 +199,9 @@ async def serve(
     where it cannot listen.
     """
     keep_freed_memory()
-    gateway = Gateway(settings, clock=clock, capture=capture or NoCapture(), uploads=uploads or MemoryUploads())
+    gateway = Gateway(
+        settings, clock=clock, capture=capture or NoCapture(), uploads=uploads or MemoryUploads(), counts=counts
+    )
     server = Server(gateway.handle, settings.limits)
     listener = await asyncio.get_running_loop().create_server(
         server, settings.host, settings.port, ssl=settings.ssl, reuse_port=reuse_port or None, backlog=1024

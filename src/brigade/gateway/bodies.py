@@ -23,13 +23,13 @@ class Inflow:
     `begin` runs once before the first wait: it asks a client that waits for leave to send.
     """
 
-    __slots__ = ("_begin", "_idle_timeout_seconds", "_request", "_taken_bytes")
+    __slots__ = ("_begin", "_idle_timeout_seconds", "_request", "taken_bytes")
 
     def __init__(self, request: web.BaseRequest, idle_timeout_seconds: float, begin: Callable[[], None]) -> None:
         self._request = request
         self._idle_timeout_seconds = idle_timeout_seconds
         self._begin: Callable[[], None] | None = begin
-        self._taken_bytes = 0
+        self.taken_bytes = 0
 
     async def next(self) -> bytes:
         """Some bytes, none at the end."""
@@ -38,7 +38,7 @@ class Inflow:
             self._begin = None
         content = self._request.content
         try:
-            if content.total_bytes > self._taken_bytes or content.is_eof():
+            if content.total_bytes > self.taken_bytes or content.is_eof():
                 data = await _piece(content)
             else:
                 async with asyncio.timeout(self._idle_timeout_seconds):
@@ -47,7 +47,7 @@ class Inflow:
             raise Fault("RequestTimeout") from error
         except (RequestPayloadError, ValueError) as error:
             raise Fault("IncompleteBody") from error
-        self._taken_bytes += len(data)
+        self.taken_bytes += len(data)
         return data
 
     async def whole(self, limit_bytes: int) -> bytes:

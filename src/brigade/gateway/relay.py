@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from brigade.errors import StoreError
+from brigade.gateway.account import Account
 from brigade.gateway.spout import Spout
 from brigade.stores.http.base import HttpResponse
 from brigade.wire.s3faults import Fault, fault_document
@@ -40,8 +41,9 @@ class Sent(web.StreamResponse):
 class Outflow:
     """Writes one answer to a client. A client that takes nothing for too long is dropped."""
 
-    def __init__(self, request: web.BaseRequest, idle_timeout_seconds: float) -> None:
+    def __init__(self, request: web.BaseRequest, idle_timeout_seconds: float, account: Account) -> None:
         self._request = request
+        self._account = account
         self._idle_timeout_seconds = idle_timeout_seconds
         # Leave to send that was asked for and not given: the body will never come, so the connection is of no use.
         self.body_withheld = False
@@ -58,13 +60,16 @@ class Outflow:
             self._request, _head(response.raw_head, chunked=chunked, keep=keep, is_old=is_old), chunked=chunked
         )
         self.begun = True
+        self._account.status = response.status
         try:
             while not await response.pour(spout):
                 await self._drain()
+            spout.finish()
         except StoreError:
             self.cut()
             return Sent(keep=False, whole=False)
-        spout.finish()
+        finally:
+            self._account.sent_bytes += spout.sent_bytes
         await self._drain()
         return Sent(keep=keep)
 
@@ -77,6 +82,7 @@ class Outflow:
             lines.append("Connection: close")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
         self.begun = True
+        self._account.status = status
         await self._send(head if self._request.method == "HEAD" else head + body)
         return Sent(keep=keep)
 
@@ -97,6 +103,7 @@ class Outflow:
 
     def cut(self) -> None:
         """Drop the connection, so that nobody takes half an answer for a whole one."""
+        self._account.status = 0
         if self._request.transport is not None:
             self._request.transport.abort()
 
@@ -108,6 +115,7 @@ class Outflow:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client is gone")
         transport.write(data)
+        self._account.sent_bytes += len(data)
 
     async def _send(self, data: bytes) -> None:
         self._write(data)

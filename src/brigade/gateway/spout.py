@@ -17,13 +17,14 @@ class Spout:
     that is encrypted. `pending` goes out before the next piece; `chunked` frames the pieces by HTTP's own chunks.
     """
 
-    __slots__ = ("_chunked", "_descriptor", "_protocol", "_transport", "pending")
+    __slots__ = ("_chunked", "_descriptor", "_protocol", "_transport", "pending", "sent_bytes")
 
     def __init__(self, request: web.BaseRequest, pending: bytes, *, chunked: bool) -> None:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
         self.pending = pending
+        self.sent_bytes = 0
         self._chunked = chunked
         self._transport = transport
         self._protocol = request.protocol
@@ -53,6 +54,7 @@ class Spout:
         # The descriptor is the transport's as long as that is not closing.
         if transport.is_closing():
             return False
+        self.sent_bytes += len(piece)
         sent_bytes = 0
         if self._descriptor >= 0 and not transport.get_write_buffer_size():
             try:

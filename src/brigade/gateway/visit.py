@@ -16,6 +16,7 @@ from brigade.gateway.plant import Plant
 from brigade.gateway.relay import Outflow
 from brigade.gateway.settings import User
 from brigade.gateway.upstream import Upstream
+from brigade.telemetry import GatewayCounts
 from brigade.wire.s3faults import Fault
 from brigade.wire.sigv4 import timestamp
 from brigade.wire.verify import Verified
@@ -35,6 +36,7 @@ class Visit:
     outflow: Outflow
     verified: Verified | None
     user: User | None
+    counts: GatewayCounts
 
     @property
     def signed(self) -> bool:
@@ -56,13 +58,17 @@ class Visit:
         settings = self.plant.settings
         try:
             async with asyncio.timeout(settings.limits.capture_timeout_seconds):
-                return await self.capture.intend(bucket, keys)
+                token = await self.capture.intend(bucket, keys)
         except (BrigadeError, TimeoutError) as error:
+            self.counts.note_failures["note"] += 1
             if settings.best_effort:
                 log.warning("a change of bucket %r goes on unnoted, only the next reconcile sees it: %s", bucket, error)
                 return None
             log.warning("a write to bucket %r is refused, its change could not be noted: %s", bucket, error)
             raise Fault("ServiceUnavailable", "The change could not be recorded. Please try again.") from error
+        if token is not None:
+            self.counts.noted += 1
+        return token
 
     async def settle(self, token: object | None) -> None:
         """The store has answered in full. If this fails, the hold of the note runs out instead."""
@@ -71,4 +77,5 @@ class Visit:
         try:
             await self.capture.settle(token)
         except BrigadeError as error:
+            self.counts.note_failures["settle"] += 1
             log.warning("a change could not be settled, it follows when its hold ends: %s", error)

@@ -189,13 +189,16 @@ class Backlog:
 
     async def lag(self, replication_id: int) -> Lag:
         """How far this replication is behind. Reads all its rows: once in a while, not for every object."""
-        columns = backlog.c
-        waits = columns.lane != int(Lane.PARKED)
-        query = select(
-            func.count().filter(waits), func.min(columns.marked_ns).filter(waits), func.count().filter(~waits)
-        ).where(columns.replication_id == replication_id)
+        query = select(*_lag_columns()).where(backlog.c.replication_id == replication_id)
         row = await self._database.read.run(lambda connection: connection.execute(query).one())
         return Lag(*row)
+
+    async def lags(self) -> dict[int, Lag]:
+        """How far each replication is behind that has rows. Reads them all, so more seldom still."""
+        number = backlog.c.replication_id
+        query = select(number, *_lag_columns()).group_by(number)
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return {row[0]: Lag(*row[1:]) for row in rows}
 
     async def parked(self, replication_id: int, limit: int = 1000, start_after: str | None = None) -> list[ParkedRow]:
         """The next parked keys in byte order; fewer than `limit` means that these were the last."""
@@ -336,6 +339,11 @@ class Backlog:
         await self._marker.close()
         if self._listener is not None:
             self._listener.close()
+
+
+def _lag_columns() -> tuple[Any, ...]:
+    waits = backlog.c.lane != int(Lane.PARKED)
+    return func.count().filter(waits), func.min(backlog.c.marked_ns).filter(waits), func.count().filter(~waits)
 
 
 def _where(replication_id: int, keys: Collection[str] | None, *more: Any) -> Iterator[tuple[Any, ...]]:

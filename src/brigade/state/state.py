@@ -58,6 +58,11 @@ class State:
 
         return ControlState(self._database, self._clock)
 
+    async def ping(self) -> None:
+        """Raises `StateError` if the database does not answer."""
+        query = "SELECT id FROM replications LIMIT 1"
+        await self._database.read.run(lambda connection: connection.exec_driver_sql(query).first())
+
     @property
     def commits(self) -> int:
         """How many transactions this process has written so far; fewer than writes where they shared one."""

@@ -53,6 +53,7 @@ class Command:
         self.replications: dict[str, Any] = {}
         self.gateway: dict[str, Any] | None = None
         self.webhook: dict[str, Any] | None = None
+        self.sections: dict[str, Any] = {}
         self._stores: dict[str, Any] = {}
         self._secrets: dict[str, str] = {}
         self._clock = SystemClock()
@@ -74,7 +75,7 @@ class Command:
 
     def write_config(self) -> None:
         """Write `brigade.yaml`; JSON is YAML."""
-        values: dict[str, Any] = {"stores": self._stores, "replications": self.replications}
+        values: dict[str, Any] = {"stores": self._stores, "replications": self.replications, **self.sections}
         named = {"gateway": self.gateway, "webhook": self.webhook}
         values |= {name: section for name, section in named.items() if section is not None}
         (self.directory / "brigade.yaml").write_text(json.dumps(values))

@@ -101,7 +101,7 @@ class WebhookUnit(Unit):
             if (intake := self._intakes.get(names[store])) is not None:
                 intake.routes.replace(subscriptions)
             else:
-                self._intakes[names[store]] = _intake(self._scene, subscriptions)
+                self._intakes[names[store]] = _intake(self._scene, subscriptions, LiveMode.WEBHOOK, store)
         return {path_of(store): self._intakes[name] for store, name in names.items()}
 
     def _tell_address(self, host: str, port: int) -> None:
@@ -120,7 +120,7 @@ class QueueUnit(Unit):
         self._store = store
         self._section = section
         self._heard = heard
-        self.intake = _intake(scene, heard)
+        self.intake = _intake(scene, heard, LiveMode.SQS, store)
 
     async def run(self, stop: asyncio.Event) -> None:
         scene, name = self._scene, f"queue of {self._store}"
@@ -151,8 +151,10 @@ class QueueUnit(Unit):
         return SqsFeed(settings, queue, self.intake, clock)
 
 
-def _intake(scene: Scene, heard: Sequence[Subscription]) -> Intake:
-    return Intake(Routes(heard), Marks(scene.state, live=True))
+def _intake(scene: Scene, heard: Sequence[Subscription], kind: LiveMode, store: str) -> Intake:
+    intake = Intake(Routes(heard), Marks(scene.state, live=True))
+    intake.counts = scene.meters.feed(kind, store)
+    return intake
 
 
 def _webhook_settings(section: WebhookSection) -> WebhookSettings:

@@ -13,6 +13,7 @@ from brigade.config.replications import LiveMode, ReplicationSection
 from brigade.control.aftercare import Unsettled, hand_over
 from brigade.control.following import follow, pause, until
 from brigade.control.hearing import counted, hear
+from brigade.control.meters import MeteredRun
 from brigade.control.schedule import Jobs, Schedule
 from brigade.control.sharing import SharedRuns, Took
 from brigade.control.units import Unit
@@ -74,7 +75,16 @@ class FollowUnit(Unit):
             async with asyncio.TaskGroup() as group:
                 if Role.WORKER in scene.roles:
                     tell, clock = scene.voice.trouble, scene.clock
-                    following = follow(work, stores, self._number, state=scene.state, clock=clock, tell=tell, stop=stop)
+                    following = follow(
+                        work,
+                        stores,
+                        self._number,
+                        state=scene.state,
+                        clock=clock,
+                        meters=scene.meters,
+                        tell=tell,
+                        stop=stop,
+                    )
                     group.create_task(following)
                 if self._watches:
                     group.create_task(self._watch(stores, stop))
@@ -88,6 +98,7 @@ class FollowUnit(Unit):
         routes = Routes([Subscription(self._number, "", watched.prefix)])
         rescans = ListedRescans(lambda _: (stores.source, stores.target), Marks(scene.state, live=False))
         intake = Intake(routes, Marks(scene.state, live=True), rescans)
+        intake.counts = scene.meters.feed("watch", self._name)
         feed = WatchFeed(WatchSettings(watched.root, links=Links(watched.links)), intake, scene.clock)
         scene.voice.started(f"{self._name}: watches {watched.root}")
         await hear(feed.run(), {self._name: intake}, clock=scene.clock, tell=scene.voice.trouble, stop=stop)
@@ -133,12 +144,14 @@ class ScheduleUnit(Unit):
         scene = self._scene
         seen, left = Failures(), Unsettled()
         self._failures[work.name] = seen
-        took = await self._runs.run(
-            work,
-            since_ns=since_ns,
-            observer=Fanout([seen, left]),
-            tell=lambda words: scene.voice.trouble(work.name, words),
-        )
+        with MeteredRun(scene.meters.telemetry.replication(work.name), scene.clock) as metered:
+            took = await self._runs.run(
+                work,
+                since_ns=since_ns,
+                observer=Fanout([seen, left, metered.observer]),
+                tell=lambda words: scene.voice.trouble(work.name, words),
+            )
+            metered.result = took.result
         if work.followed and took.result is not None:
             number = await scene.state.replications.ensure(work.name, work.identity)
             await hand_over(scene.state, number, took.result, left.keys)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from brigade.config.load import Loaded
 from brigade.config.replications import LiveMode
+from brigade.control.meters import Meters
 from brigade.control.units import Unit, Units
 from brigade.engine.groups import first_error
 from brigade.errors import BrigadeError, ConfigError, UsageError
 from brigade.wiring.feeds import feed_units
 from brigade.wiring.following import FollowUnit, ScheduleUnit
+from brigade.wiring.metrics import HealthUnit, MetricsUnit
 from brigade.wiring.rereading import readings
 from brigade.wiring.routes import check_routes, sections, work_of
 from brigade.wiring.scene import Role, Scene, Voice, config_of, roles_of
@@ -30,13 +32,14 @@ class Live:
     """Everything of one process. `stop` ends it in good order; cancelling ends it at once, and nothing is lost."""
 
     def __init__(
-        self, wiring: Wiring, named: Sequence[Role], voice: Voice, *, processes: int = 1, is_sibling: bool = False
+        self, wiring: Wiring, named: Sequence[Role], voice: Voice, *, processes: int = 1, number: int = 0
     ) -> None:
         self._wiring = wiring
         self._named = named
         self._voice = voice
-        self._is_sibling = is_sibling
-        self._shares_port = is_sibling or processes > 1
+        self._number = number
+        self._shares_port = number > 0 or processes > 1
+        self._meters = Meters(wiring.telemetry, wiring.clock)
         self._roles = roles_of(wiring, named)
         if self._shares_port:
             _check_shared(config_of(wiring), self._roles)
@@ -50,16 +53,21 @@ class Live:
         async with self._wiring.opened_state() as state:
             with first_error():
                 async with asyncio.TaskGroup() as group:
-                    units = Units(group, lambda key, error: self._voice.trouble(key, str(error)))
+                    units = Units(group, self._failed)
                     await units.apply(await _wanted(self._scene(state)))
                     keeping = group.create_task(self._keep_up(units, state, reload))
                     await stop.wait()
+                    self._meters.health.stopping = True
                     keeping.cancel()
                     units.stop()
 
     def _scene(self, state: State) -> Scene:
-        roles = self._roles - {Role.AGENT} if self._is_sibling else self._roles
-        return Scene(self._wiring, roles, state, self._voice, self._shares_port, self._is_sibling)
+        roles = self._roles - {Role.AGENT} if self._number else self._roles
+        return Scene(self._wiring, roles, state, self._voice, self._meters, self._shares_port, self._number)
+
+    def _failed(self, key: str, error: BrigadeError) -> None:
+        self._meters.health.failed[key] = str(error)
+        self._voice.trouble(key, str(error))
 
     async def _keep_up(self, units: Units, state: State, reload: asyncio.Event) -> None:
         """Follow the configuration."""
@@ -75,13 +83,19 @@ class Live:
             self._wiring = self._wiring.renewed(loaded)
             _check(self._wiring, earlier[0])
             self._roles = roles_of(self._wiring, self._named)
-            await units.apply(await _wanted(self._scene(state)))
+            wanted = await _wanted(self._scene(state))
+            self._meters.health.failed.clear()
+            await units.apply(wanted)
+            self._meters.health.refused = ""
+            self._meters.telemetry.reloads["ok"] += 1
             self._voice.started(f"{_CONFIGURATION}: read again")
         except BrigadeError as error:
             self._wiring, self._roles = earlier
             self._refuse(error)
 
     def _refuse(self, error: BrigadeError) -> None:
+        self._meters.health.refused = str(error)
+        self._meters.telemetry.reloads["refused"] += 1
         self._voice.trouble(_CONFIGURATION, f"{error}; what was read before stays in force")
 
 
@@ -93,6 +107,8 @@ async def _wanted(scene: Scene) -> list[Unit]:
     """
     known = sections(scene.wiring)
     units: list[Unit] = []
+    if scene.config.metrics is not None:
+        units += [HealthUnit(scene), MetricsUnit(scene, scene.config.metrics)]
     numbers: dict[str, int] = {}
     for name, section in known:
         if section.live:

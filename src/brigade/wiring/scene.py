@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from brigade.clock import Clock
 from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.control.meters import Meters
 from brigade.control.run_all import Ended
 from brigade.control.watching import Failures
 from brigade.errors import UsageError
@@ -43,16 +44,22 @@ class Voice(Protocol):
 class Scene:
     """One reading of the configuration; another reading makes another scene with the same state.
 
-    `shares_port`: other processes of this machine listen on the gateway's port too. `is_sibling`: another process
-    has started this one to share its work, and keeps the schedules to itself.
+    `shares_port`: other processes of this machine listen on the gateway's port too. `number`: which of them this one
+    is; 0 is the first, which has started the others and keeps the schedules to itself.
     """
 
     wiring: Wiring
     roles: frozenset[Role]
     state: State
     voice: Voice
+    meters: Meters
     shares_port: bool = False
-    is_sibling: bool = False
+    number: int = 0
+
+    @property
+    def is_sibling(self) -> bool:
+        """True for a process that another has started to share its work."""
+        return self.number > 0
 
     @property
     def clock(self) -> Clock:

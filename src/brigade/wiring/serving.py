@@ -59,6 +59,7 @@ class GatewayUnit(Unit):
         from brigade.gateway.uploads import DurableUploads
 
         scene = self._scene
+        scene.meters.health.starts(self.key)
         if self._section.tls is not None:
             self._tls = server_tls(self._section.tls, scene.directory, where="gateway.tls")
         # Before the first request: what is blocked stays blocked over a restart.
@@ -73,14 +74,17 @@ class GatewayUnit(Unit):
             uploads=uploads,
             reuse_port=scene.shares_port,
             drain_seconds=DRAIN_SECONDS,
+            counts=scene.meters.telemetry.gateway,
         )
         async with AsyncExitStack() as stack:
+            stack.callback(scene.meters.health.started, self.key)
             try:
                 self._gateway = await stack.enter_async_context(serving)
             except OSError as error:
                 where = f"{settings.host}:{settings.port}"
                 raise ConfigError(f"gateway.listen: cannot listen on {where}: {error.strerror or error}") from None
             self._capture = capture
+            scene.meters.health.started(self.key)
             scene.voice.started(f"gateway: listens on {_url(settings, self._gateway)}")
             await until(stop, self._attend(capture, uploads))
 

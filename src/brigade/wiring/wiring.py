@@ -138,7 +138,13 @@ class Wiring:
                 bytes_per_second=section.bandwidth if section else None,
             )
         composed = compose(
-            bare, clock=self.clock, telemetry=self.telemetry, limits=limits, prefix=prefix, read_only=read_only
+            bare,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            limits=limits,
+            prefix=prefix,
+            read_only=read_only,
+            label=place.store,
         )
         return composed, bare
 

@@ -399,3 +399,18 @@ async def test_a_mark_between_the_look_and_the_waiting_is_not_slept_through(stat
     await state.backlog.mark(ONE, ["k"], live=True)
     async with asyncio.timeout(10):
         await state.backlog.wait(1000)
+
+
+async def test_the_lags_of_all_replications_come_in_one_answer(state, clock):
+    await state.backlog.mark(1, ["a", "b"], live=True)
+    first_ns = clock.now_ns()
+    clock.advance(5)
+    await state.backlog.mark(2, ["a"], live=True)
+    (claim,) = await state.backlog.claim([2], "me", 10, 60)
+    await state.backlog.park(claim, "no")
+    assert await state.backlog.lags() == {1: (2, first_ns, 0), 2: (0, None, 1)}
+    assert await state.backlog.lag(1) == (2, first_ns, 0)
+
+
+async def test_the_state_answers_when_it_is_asked(state):
+    await state.ping()

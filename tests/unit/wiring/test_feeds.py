@@ -6,8 +6,10 @@ import pytest
 
 from brigade.changes.base import Change
 from brigade.config.load import load_config
+from brigade.control.meters import Meters
 from brigade.control.units import Unit
 from brigade.errors import ConfigError
+from brigade.telemetry import Telemetry
 from brigade.testing.clock import ManualClock
 from brigade.wiring.feeds import QueueUnit, feed_units
 from brigade.wiring.scene import Role, Scene
@@ -43,7 +45,7 @@ def units(directory: Path, *changes: tuple[str, str]) -> dict[str, Unit]:
     file = directory / "brigade.yaml"
     file.write_text(text)
     wiring = Wiring(ManualClock(), {}, directory, load_config(file, {}))
-    scene = Scene(wiring, frozenset({Role.AGENT}), NoState(), None)
+    scene = Scene(wiring, frozenset({Role.AGENT}), NoState(), None, Meters(Telemetry(), wiring.clock))
     return {unit.key: unit for unit in feed_units(scene, NUMBERS)}
 
 

@@ -44,17 +44,21 @@ def compose(
     faults: FaultScript | None = None,
     prefix: str = "",
     read_only: bool = False,
+    label: str = "",
 ) -> Store:
-    """The store with its layers. `limits` is shared by all stores of one endpoint; None makes new ones."""
+    """The store with its layers. `limits` is shared by all stores of one endpoint; None makes new ones.
+
+    `label` is what it is counted under, its name if there is none: the buckets of one endpoint share one.
+    """
     if faults is not None:
         # Loaded only where asked for: no run of a user pays for it.
         from brigade.stores.layers.faults import FaultyStore
 
         store = FaultyStore(store, faults, clock=clock)
     store = TimedStore(store, timeouts)
-    store = ObservedStore(store, telemetry, moved)
+    store = ObservedStore(store, telemetry, moved, label=label)
     store = LimitedStore(store, limits or SharedLimits(clock=clock))
-    store = RetryingStore(store, clock=clock, telemetry=telemetry, backoff=backoff)
+    store = RetryingStore(store, clock=clock, telemetry=telemetry, backoff=backoff, label=label)
     if prefix:
         store = PrefixedStore(store, prefix)
     return ReadOnlyStore(store) if read_only else store

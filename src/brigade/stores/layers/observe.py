@@ -29,17 +29,19 @@ def _ignore(_size_bytes: int) -> None:
 
 
 class ObservedStore(ForwardingStore):
-    """Feeds `telemetry` under the store's name.
+    """Feeds `telemetry` under a label, the store's name if there is none.
 
     `moved` hears of bytes as the store takes them; when the call fails in the end it hears the same number again,
     negative, so that a progress bar does not count an attempt that is made once more.
     """
 
-    def __init__(self, inner: Store, telemetry: Telemetry, moved: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, inner: Store, telemetry: Telemetry, moved: Callable[[int], None] | None = None, *, label: str = ""
+    ) -> None:
         super().__init__(inner)
         self._telemetry = telemetry
         self._count = telemetry.count_request
-        self._name = inner.name
+        self._name = label or inner.name
         self._moved = moved or _ignore
 
     async def _counted(self, operation: str, call: Awaitable[T]) -> T:

@@ -39,10 +39,19 @@ T = TypeVar("T")
 class RetryingStore(ForwardingStore):
     """Attempts each call as often as `backoff` allows; the last error is raised as it came."""
 
-    def __init__(self, inner: Store, *, clock: Clock, telemetry: Telemetry, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        inner: Store,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        backoff: Backoff | None = None,
+        label: str = "",
+    ) -> None:
         super().__init__(inner)
         self.clock = clock
         self.telemetry = telemetry
+        self.label = label or inner.name
         self.backoff = backoff or Backoff()
 
     async def _again(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -238,7 +247,7 @@ class _Tries:
         if delay is None:
             error.exhausted = True
             return False
-        store.telemetry.retries[store.name, self._operation] += 1
+        store.telemetry.retries[store.label, self._operation] += 1
         await clock.sleep(delay)
         return True
 
