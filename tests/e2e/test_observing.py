@@ -91,10 +91,12 @@ async def test_what_clients_write_can_be_seen_on_its_way(brigade, place):
     assert found["brigade_gateway_received_bytes_total",] == 25
     assert found["brigade_gateway_notes_total",] == 5
     assert found["brigade_gateway_request_seconds_count", "put"] == 5
+    # The comparison at the start may meet the same keys.
     copied = {key[2]: value for key, value in found.items() if key[:2] == ("brigade_objects_total", "copy")}
-    assert copied == {"md5": 5} or copied == {"etag": 5}
+    assert copied.keys() == {"md5"}
+    assert copied["md5"] >= 5
     assert found["brigade_change_age_seconds_sum", "photos"] < 5 * 30
-    assert found["brigade_store_requests_total", "put", "ok", "b"] == 5
+    assert found["brigade_store_requests_total", "put", "ok", "b"] >= 5
     assert found["brigade_state_up",] == found["brigade_ready",] == 1
     assert found["brigade_leases_lost_total", "photos"] == 0
     assert not [key for key in found if "key 1" in str(key) or source.name in str(key)]
