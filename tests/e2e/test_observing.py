@@ -93,8 +93,8 @@ async def test_what_clients_write_can_be_seen_on_its_way(brigade, place):
     assert found["brigade_gateway_request_seconds_count", "put"] == 5
     # The comparison at the start may meet the same keys.
     copied = {key[2]: value for key, value in found.items() if key[:2] == ("brigade_objects_total", "copy")}
-    assert copied.keys() == {"md5"}
-    assert copied["md5"] >= 5
+    assert copied.keys() <= {"md5", "etag"}
+    assert sum(copied.values()) >= 5
     assert found["brigade_change_age_seconds_sum", "photos"] < 5 * 30
     assert found["brigade_store_requests_total", "put", "ok", "b"] >= 5
     assert found["brigade_state_up",] == found["brigade_ready",] == 1
