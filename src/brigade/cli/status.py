@@ -66,6 +66,7 @@ def _values(status: Status) -> dict[str, object]:
         "backlog": status.backlog,
         "lag_seconds": round(status.lag_seconds, 3),
         "parked": status.parked,
+        "dismissed": status.dismissed,
         "last_run": run
         and {
             "result": status.result,
@@ -86,6 +87,8 @@ def _line(status: Status) -> str:
         parts.append(f"{waits}, the oldest for {format_duration(status.lag_seconds)}")
     if status.parked:
         parts.append(f"{status.parked} parked")
+    if status.dismissed:
+        parts.append(f"{status.dismissed} dismissed")
     if status.last_run is not None:
         parts.append(_run(status.last_run, str(status.result)))
     return "; ".join(parts)

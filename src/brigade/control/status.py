@@ -38,7 +38,8 @@ class Known(NamedTuple):
 class Status(NamedTuple):
     """How one replication stands. `lag_seconds` is the age of the oldest change that waits, 0 if none does.
 
-    `result` is how the last run ended, `None` if there was none.
+    `result` is how the last run ended, `None` if there was none. `dismissed` are keys that somebody decided to leave
+    since that run began: they count for nothing else.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Status(NamedTuple):
     backlog: int
     lag_seconds: float
     parked: int
+    dismissed: int
     last_run: Run | None
     result: RunState | None
 
@@ -86,13 +88,15 @@ def _is_named(name: str, wanted: str) -> bool:
 
 async def _status(state: State, clock: Clock, name: str, row: ReplicationRow | None) -> Status:
     if row is None:
-        return Status(name, Standing.NEW, 0, 0.0, 0, None, None)
+        return Status(name, Standing.NEW, 0, 0.0, 0, 0, None, None)
     lag = await state.backlog.lag(row.id)
     last = await state.runs.last(row.id)
     now_ns = clock.now_ns()
     result = None if last is None else _result(last, now_ns)
     waited_ns = 0 if lag.oldest_marked_ns is None else max(0, now_ns - lag.oldest_marked_ns)
-    return Status(name, _standing(lag, result), lag.length, waited_ns / _SECOND_NS, lag.parked, last, result)
+    dismissed = await state.backlog.dismissed_since(row.id, 0 if last is None else last.started_ns)
+    waited_seconds = waited_ns / _SECOND_NS
+    return Status(name, _standing(lag, result), lag.length, waited_seconds, lag.parked, dismissed, last, result)
 
 
 def _result(run: Run, now_ns: int) -> RunState:

@@ -289,6 +289,12 @@ class Backlog:
             partial(backlog_dismissals.dismissed, replication_id=replication_id, limit=limit)
         )
 
+    async def dismissed_since(self, replication_id: int, since_ns: int) -> int:
+        """How many keys were left by decision at that time or later."""
+        return await self._database.read.run(
+            partial(backlog_dismissals.count_since, replication_id=replication_id, since_ns=since_ns)
+        )
+
     async def claimed(self, replication_id: int, keys: Collection[str]) -> set[str]:
         """Those of the keys that somebody is at work on."""
         columns = backlog.c

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from brigade.state.keys import decode_key
 from brigade.state.rows import DismissedRow
@@ -30,3 +30,10 @@ def dismissed(connection: Connection, replication_id: int, limit: int) -> list[D
     query = select(dismissals).where(dismissals.c.replication_id == replication_id)
     rows = connection.execute(query.order_by(dismissals.c.id.desc()).limit(limit)).all()
     return [DismissedRow(decode_key(row.key), row.error, row.note, row.dismissed_ns) for row in rows]
+
+
+def count_since(connection: Connection, replication_id: int, since_ns: int) -> int:
+    """How many decisions were made at that time or later."""
+    columns = dismissals.c
+    query = select(func.count()).where(columns.replication_id == replication_id, columns.dismissed_ns >= since_ns)
+    return int(connection.execute(query).scalar_one())

@@ -151,6 +151,8 @@ def test_what_is_dismissed_is_off_the_list_and_on_record(brigade, in_state):
         (ODD, "line\nbreak"),
     }
     assert list(lines[0]) == ["replication", "key", "reason", "note", "dismissed_at"]
+    assert "; 3 dismissed" in brigade("status", "photos").out
+    assert [json.loads(line)["dismissed"] for line in brigade("status", "--json").out.splitlines()] == [0, 3]
     words = brigade("failures", "photos", "--dismissed").out
     assert len(words.splitlines()) == 3
     assert words.endswith("note: of no use\n")
