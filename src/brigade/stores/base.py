@@ -250,4 +250,10 @@ class Store(Protocol):
     async def create_bucket(self) -> None:
         """Make the bucket or directory; fine if it is there and ours."""
 
+    async def delete_bucket(self) -> None:
+        """Remove the bucket, never anything in it: one that holds something raises `Rejected`. Fine if it is absent.
+
+        Where there is no bucket (a directory, a prefix) it raises `Unsupported`.
+        """
+
     async def close(self) -> None: ...

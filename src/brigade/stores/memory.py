@@ -45,21 +45,10 @@ from brigade.stores.base import (
 from brigade.stores.conditions import holds
 from brigade.stores.digests import composite_etag, md5_hex, new_digest
 from brigade.stores.keyindex import KeyIndex
+from brigade.stores.memory_objects import MEMORY_CAPABILITIES as MEMORY_CAPABILITIES
 from brigade.stores.memory_objects import MemoryReader, Stored, Upload, carried
 
 E = TypeVar("E", bound=StoreError)
-
-
-MEMORY_CAPABILITIES = Capabilities(
-    part_reads=True,
-    conditional_writes=True,
-    tags=True,
-    storage_classes=True,
-    acl=True,
-    object_lock=True,
-    min_part_bytes=1,
-    modified_resolution_ns=1,
-)
 
 
 class MemoryStore:
@@ -90,6 +79,11 @@ class MemoryStore:
 
     async def create_bucket(self) -> None:
         self._exists = True
+
+    async def delete_bucket(self) -> None:
+        if self._objects:
+            raise self._error(Rejected, "delete_bucket", None, "the bucket is not empty", "BucketNotEmpty")
+        self._exists = False
 
     async def close(self) -> None:
         """The objects stay, so that a test may open the store again."""

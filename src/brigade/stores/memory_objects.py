@@ -10,6 +10,17 @@ from brigade.stores.base import Capabilities
 
 CHUNK_BYTES = 256 * 1024
 
+MEMORY_CAPABILITIES = Capabilities(
+    part_reads=True,
+    conditional_writes=True,
+    tags=True,
+    storage_classes=True,
+    acl=True,
+    object_lock=True,
+    min_part_bytes=1,
+    modified_resolution_ns=1,
+)
+
 
 @dataclass(slots=True)
 class Stored:

@@ -79,6 +79,9 @@ class FileStore:
             raise Rejected(reason, store=self.name, operation="create_bucket") from None
         self._settle()
 
+    async def delete_bucket(self) -> None:
+        raise Unsupported("a directory stays", store=self.name, operation="delete_bucket")
+
     async def close(self) -> None:
         await self._run(self._writes, "close", None, self._folder.close)
         self._walks.clear()

@@ -219,6 +219,9 @@ class FaultyStore(ForwardingStore):
     async def create_bucket(self) -> None:
         await self._faulted("create_bucket", None, self.inner.create_bucket)
 
+    async def delete_bucket(self) -> None:
+        await self._faulted("delete_bucket", None, self.inner.delete_bucket)
+
     async def damaged(self, fault: Fault, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The content with the fault in it, at the byte where it belongs."""
         passed = 0

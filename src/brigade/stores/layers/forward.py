@@ -123,6 +123,9 @@ class ForwardingStore:
     async def create_bucket(self) -> None:
         await self.inner.create_bucket()
 
+    async def delete_bucket(self) -> None:
+        await self.inner.delete_bucket()
+
     async def close(self) -> None:
         await self.inner.close()
 

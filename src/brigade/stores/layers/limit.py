@@ -138,6 +138,9 @@ class LimitedStore(ForwardingStore):
     async def create_bucket(self) -> None:
         await self._limited(self.inner.create_bucket)
 
+    async def delete_bucket(self) -> None:
+        await self._limited(self.inner.delete_bucket)
+
 
 async def _in_lane(limits: SharedLimits, lane: Lane, call: Callable[[], Awaitable[T]]) -> T:
     epoch = await limits.enter(lane)

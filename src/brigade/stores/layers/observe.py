@@ -166,6 +166,9 @@ class ObservedStore(ForwardingStore):
     async def create_bucket(self) -> None:
         await self._counted("create_bucket", self.inner.create_bucket())
 
+    async def delete_bucket(self) -> None:
+        await self._counted("delete_bucket", self.inner.delete_bucket())
+
 
 class _CountedBody:
     """Tells of each chunk that the store took. Started again (a replay inside the store), it takes back the first go."""

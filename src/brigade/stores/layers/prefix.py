@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
-from brigade.errors import StoreError, UsageError
+from brigade.errors import StoreError, Unsupported, UsageError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.base import ALWAYS, Body, ByteRange, Capabilities, Condition, ListPage, ObjectReader, Store
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
@@ -142,6 +142,9 @@ class PrefixedStore(ForwardingStore):
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         uploads = await self.inner.list_multiparts(self._prefix + prefix)
         return [upload._replace(key=upload.key[self._length :]) for upload in uploads]
+
+    async def delete_bucket(self) -> None:
+        raise Unsupported("a prefix is a part of a bucket only", store=self.name, operation="delete_bucket")
 
 
 class _RelativeGet(ForwardingGet):

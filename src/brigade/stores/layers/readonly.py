@@ -66,3 +66,6 @@ class ReadOnlyStore(ForwardingStore):
 
     async def create_bucket(self) -> None:
         raise self._refusal("create_bucket", None)
+
+    async def delete_bucket(self) -> None:
+        raise self._refusal("delete_bucket", None)

@@ -7,7 +7,7 @@ from an ETag that is no digest. The engine does both. An answer may be lost afte
 - `put`, `put_part`, `copy`, `write_tags`, `write_acl`, `create_bucket`, `abort_multipart` leave the same state. A
   `put` or `put_part` is made again only if its body is replayable. A put with a condition may meet its own first
   success; it then raises `PreconditionFailed`, and whoever set the condition looks again.
-- `delete` of an absent key is fine. Only the keys that failed are tried again.
+- `delete` of an absent key is fine, and so is `delete_bucket` of an absent bucket. Only the keys that failed are tried again.
 - `create_multipart` is not made again here: a lost answer hides an upload whose id nobody knows, and only the engine,
   which has its intent on record, can find and abort it before it begins another.
 - `complete_multipart` consumes the upload. After a failure both are looked at: when the upload is gone and the object's
@@ -211,6 +211,9 @@ class RetryingStore(ForwardingStore):
 
     async def create_bucket(self) -> None:
         await self._again("create_bucket", self.inner.create_bucket)
+
+    async def delete_bucket(self) -> None:
+        await self._again("delete_bucket", self.inner.delete_bucket)
 
 
 def _may_pass(error: StoreError) -> bool:

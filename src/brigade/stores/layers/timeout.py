@@ -176,6 +176,10 @@ class TimedStore(ForwardingStore):
         with self._guard("create_bucket"):
             await self.inner.create_bucket()
 
+    async def delete_bucket(self) -> None:
+        with self._guard("delete_bucket"):
+            await self.inner.delete_bucket()
+
 
 class _TimedGet(ForwardingGet):
     """Bounds the opening, then each wait of the reader."""

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from brigade.clock import Clock
-from brigade.errors import AccessDenied, ListingBroken, NotFound, Rejected, StoreError, Unavailable, Unsupported
+from brigade.errors import (
+    AccessDenied,
+    BucketMissing,
+    ListingBroken,
+    NotFound,
+    Rejected,
+    StoreError,
+    Unavailable,
+    Unsupported,
+)
 from brigade.stores.s3.caller import Answer, Caller, payload_hash_of
 from brigade.stores.s3.copying import CopyCalls
 from brigade.stores.s3.credentials import CredentialSource, credential_source
 from brigade.stores.s3.deleting import DeletingCalls
+from brigade.stores.s3.emptiness import require_empty
 from brigade.stores.s3.listing import ListingCalls
 from brigade.stores.s3.opening import (
     FIRST_REGION,
@@ -155,6 +166,14 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
     async def _create(self, region: str | None) -> None:
         body = build_location(region) if region is not None else None
         await self.caller.call("create_bucket", "PUT", None, body=body, payload_hash=payload_hash_of(body))
+
+    async def delete_bucket(self) -> None:
+        """Remove the bucket if nothing is in it, no version either; fine if it is not there."""
+        if self._caller is None:
+            await self._move_to(await first_region(self.settings))
+        with suppress(BucketMissing):
+            await require_empty(self.caller)
+            await self.caller.call("delete_bucket", "DELETE", None)
 
     def notifications(self) -> BucketNotifications:
         """The notification settings of the bucket, once the store is open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brigade.errors import BucketMissing
+from brigade.errors import BucketMissing, Rejected, Unsupported
 from brigade.objects import NO_ATTRIBUTES
 from brigade.stores.base import BytesBody, ListingOrder, Store
 from brigade.testing.conformance.support import assert_listed, keys, listing, needs, ordered, put
@@ -109,3 +109,19 @@ async def test_a_missing_bucket_can_be_made(missing_store: Store) -> None:
     await missing_store.open()
     await put(missing_store, "a", b"1")
     assert await keys(missing_store) == ["a"]
+
+
+async def test_a_bucket_is_removed_when_it_is_empty_and_never_before(missing_store: Store) -> None:
+    await missing_store.create_bucket()
+    await missing_store.open()
+    await put(missing_store, "a/b", b"1")
+    with pytest.raises((Rejected, Unsupported)) as refused:
+        await missing_store.delete_bucket()
+    assert await keys(missing_store) == ["a/b"]
+    await missing_store.delete(["a/b"])
+    if isinstance(refused.value, Unsupported):
+        return
+    await missing_store.delete_bucket()
+    await missing_store.delete_bucket()
+    with pytest.raises(BucketMissing):
+        await missing_store.list_page()

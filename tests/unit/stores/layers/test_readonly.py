@@ -18,6 +18,7 @@ WRITES = {
     "complete_multipart": lambda store: store.complete_multipart("m", "upload-000001", []),
     "abort_multipart": lambda store: store.abort_multipart("m", "upload-000001"),
     "create_bucket": lambda store: store.create_bucket(),
+    "delete_bucket": lambda store: store.delete_bucket(),
 }
 
 
