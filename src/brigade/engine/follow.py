@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from brigade.clock import Clock
-from brigade.engine.follow_line import Line
+from brigade.engine.follow_line import Line, Settles
 from brigade.engine.follow_record import Recorder
 from brigade.engine.follow_verdict import Patience
 from brigade.engine.groups import first_error
@@ -53,24 +53,41 @@ class Follower:
         self._state = state
         self._clock = clock
         self._owner = owner
-        self._limits = limits = limits or FollowLimits()
-        assert all(job.ledger.followed for job in jobs.values())
+        self._limits = limits or FollowLimits()
         self._recorder = Recorder(state, clock, self._note_trouble)
-        self._lines = {
-            replication_id: Line(
-                job,
-                at_once=limits.at_once,
-                waiting=limits.waiting,
-                patience=limits.patience,
-                finish=self._recorder.add,
-            )
-            for replication_id, job in jobs.items()
-        }
+        self._lines = {replication_id: self._line(job, None) for replication_id, job in jobs.items()}
         self._group = asyncio.TaskGroup()
         self._stopping = False
         self._deadline_seconds = 0.0
         self.trouble: str | None = None
         self._renewed_seconds = clock.monotonic_seconds()
+
+    def _line(self, job: Job, settler: Settles | None) -> Line:
+        assert job.ledger.followed
+        limits = self._limits
+        return Line(
+            job,
+            at_once=limits.at_once,
+            waiting=limits.waiting,
+            patience=limits.patience,
+            finish=self._recorder.add,
+            settler=settler,
+        )
+
+    async def add(self, replication_id: int, job: Job, settler: Settles | None = None) -> None:
+        """Follow one more replication from now on. Its keys are made right by `settler`, by default as objects."""
+        await job.ledger.load()
+        self._lines[replication_id] = self._line(job, settler)
+        self._state.backlog.wake()
+
+    async def remove(self, replication_id: int) -> None:
+        """Follow this one no more. Returns when what is in work is done and on record; the rest is given back."""
+        line = self._lines[replication_id]
+        line.closing = True
+        await self._release(line.let_go())
+        while line.held:
+            await self._clock.sleep(_LOOK_SECONDS)
+        del self._lines[replication_id]
 
     @property
     def lines(self) -> Mapping[int, Line]:
@@ -122,7 +139,7 @@ class Follower:
         self.trouble = str(error)
 
     async def _load(self) -> None:
-        for line in self._lines.values():
+        for line in list(self._lines.values()):
             await line.job.ledger.load()
 
     async def _dispatch(self, *, once: bool) -> None:
@@ -149,7 +166,10 @@ class Follower:
         for claim in claims:
             by_line.setdefault(claim.replication_id, []).append(claim)
         for replication_id, batch in by_line.items():
-            line = self._lines[replication_id]
+            line = self._lines.get(replication_id)
+            if line is None or line.closing:
+                await self._release(batch)
+                continue
             # Read after the claim and before the first look: a row written since then shows in its generation.
             asked_ns = self._clock.now_ns()
             known = await line.job.ledger.known([claim.key for claim in batch])
@@ -159,7 +179,7 @@ class Follower:
     async def _is_drained(self) -> bool:
         if any(line.held for line in self._lines.values()):
             return False
-        lags = [await self._state.backlog.lag(each) for each in self._lines]
+        lags = [await self._state.backlog.lag(each) for each in list(self._lines)]
         return not any(lag.length for lag in lags)
 
     async def _renew(self) -> None:
@@ -207,4 +227,5 @@ class Follower:
         except StateError as error:
             self._note_trouble(error)  # the leases end by themselves
         for claim in released:
-            self._lines[claim.replication_id].held.pop(claim, None)
+            if (line := self._lines.get(claim.replication_id)) is not None:
+                line.held.pop(claim, None)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from brigade.decide.actions import Known
 from brigade.engine.follow_key import KeySettler, Settled
@@ -50,18 +50,40 @@ class Finished(NamedTuple):
     gone: bool = False
 
 
+class Settles(Protocol):
+    """Makes one claimed key right."""
+
+    def refresh(self) -> None:
+        """More keys come: what depends on the time is of now."""
+
+    async def settle(self, key: str, known: Known | None) -> Settled:
+        """Do what the key needs. Raises the errors of the stores."""
+
+
 class Line:
-    """The keys of one replication that this process has claimed. `finish` hears of each attempt's end."""
+    """The keys of one replication that this process has claimed. `finish` hears of each attempt's end.
+
+    A line that is `closing` takes no more keys.
+    """
 
     def __init__(
-        self, job: Job, *, at_once: int, waiting: int, patience: Patience, finish: Callable[[Finished], None]
+        self,
+        job: Job,
+        *,
+        at_once: int,
+        waiting: int,
+        patience: Patience,
+        finish: Callable[[Finished], None],
+        settler: Settles | None = None,
     ) -> None:
         self.job = job
+        self.closing = False
+        self.fed_seconds = job.clock.monotonic_seconds()
         self.counts = FollowCounts()
         self.health = Health()
         self.held: dict[Claim, int] = {}
         self._tally = Tally(self.counts.settled, job.observer.outcome)
-        self._settler = KeySettler(job)
+        self._settler = settler or KeySettler(job)
         self._at_once = at_once
         self._most = at_once + waiting
         self._patience = patience
@@ -79,6 +101,8 @@ class Line:
 
     def room(self) -> int:
         """How many more keys to claim: none until it is worth a claim, one at a time while the stores are out."""
+        if self.closing:
+            return 0
         if self.health.is_outage:
             return int(not self.held and self.job.clock.monotonic_seconds() >= self._resume_seconds)
         room = self._most - len(self.held)
@@ -88,6 +112,7 @@ class Line:
         self, group: asyncio.TaskGroup, claims: Sequence[Claim], known: Mapping[str, Known], asked_ns: int
     ) -> None:
         """Put claimed keys in line. `known` was read after they were claimed, at `asked_ns` or later."""
+        self.fed_seconds = self.job.clock.monotonic_seconds()
         self._settler.refresh()
         # A lease of ours that ended unnoticed is no other than one that somebody else took over.
         returned = {claim.key for claim in claims}

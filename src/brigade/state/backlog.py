@@ -21,6 +21,7 @@ from sqlalchemy import Select, Update, case, func, select, update
 from brigade.clock import Clock
 from brigade.state import backlog_claims, backlog_dismissals
 from brigade.state.backlog_claims import Ending, Request
+from brigade.state.backlog_due import DuePage, due_page
 from brigade.state.backlog_listen import Listener
 from brigade.state.backlog_marks import Marker
 from brigade.state.backlog_postgres import PostgresBacklog
@@ -111,6 +112,14 @@ class Backlog:
         return await self._database.write.run(
             lambda connection: backlog_claims.claim(connection, self._statements, request)
         )
+
+    async def due_replications(self, start_after: int = 0, most: int = 256) -> DuePage:
+        """Replications, whichever they are, that have something to claim; those without rows cost nothing.
+
+        Looks at `most` that have rows; the cursor of the page is where to go on.
+        """
+        now_ns = self._clock.now_ns()
+        return await self._database.read.run(lambda connection: due_page(connection, now_ns, start_after, most))
 
     async def done(self, claims: Sequence[Claim]) -> int:
         """These keys are right. Removes the rows that were not marked again meanwhile and frees the rest.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from sqlalchemy import Connection, insert, select, update
@@ -35,6 +36,18 @@ class Replications:
         query = select(columns.id, columns.name, columns.identity).order_by(columns.name, columns.id)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return [ReplicationRow(*row) for row in rows]
+
+    async def find(self, identity: str) -> int | None:
+        """The number of this replication, None if the state does not know it."""
+        query = select(replications.c.id).where(replications.c.identity == identity)
+        found = await self._database.read.run(lambda connection: connection.execute(query).scalar())
+        return None if found is None else int(found)
+
+    async def identities(self, replication_ids: Collection[int]) -> dict[int, str]:
+        """What the replications with these numbers are; numbers that nobody has are left out."""
+        query = select(replications.c.id, replications.c.identity).where(replications.c.id.in_(replication_ids))
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return {int(replication_id): identity for replication_id, identity in rows}
 
 
 def _ensure(connection: Connection, name: str, identity: str, created_ns: int) -> int:
