@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from brigade.clock import Clock
@@ -17,6 +17,8 @@ from brigade.engine.ledger import Ledger
 from brigade.engine.report import Outcome
 from brigade.state.owner import Owner
 from brigade.state.state import State
+from brigade.stores.base import Store
+from brigade.telemetry import ReplicationCounts
 
 Tell = Callable[[str, str], None]
 """Hears the name of a replication and what troubles it, in one line."""
@@ -25,6 +27,7 @@ GRACE_SECONDS = 20.0
 # What a killed process had in work is taken up again after so long.
 _LEASE_SECONDS = 20.0
 _LOOK_SECONDS = 1.0
+_OUTAGE = "nothing can be copied at the moment; it goes on when the stores do"
 
 
 class GivenUp:
@@ -57,29 +60,40 @@ async def follow(
     stop: asyncio.Event,
 ) -> None:
     """Drain the backlog of a replication until `stop`; then what is in work may end within the grace."""
+    ledger = Ledger(state, replication_id, followed=True)
     counts = meters.telemetry.replication(work.name)
-    job = Job(
-        source=stores.source,
-        target=stores.target,
-        policy=work.policy,
-        clock=clock,
-        observer=Fanout([GivenUp(work.name, tell), Metered(counts)]),
-        ledger=Ledger(state, replication_id, followed=True),
-        limits=work.limits,
-        counts=counts,
-    )
-    at_once = work.limits.transfers
-    limits = FollowLimits(at_once=at_once, waiting=at_once, lease_seconds=_LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
-    owner = str(Owner.current())
-    follower = Follower(state, {replication_id: job}, clock=clock, owner=owner, limits=limits)
+    job = followed_job(work, stores.source, stores.target, ledger, clock=clock, counts=counts, tell=tell)
+    follower = follower_of({replication_id: job}, work.limits.transfers, state=state, clock=clock)
     with meters.health.renewing(work.name, follower), first_error():
         async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(_tell_troubles(follower, work.name, tell, clock))
+            watcher = group.create_task(tell_troubles(follower, work.name, tell, clock))
             working = group.create_task(follower.run())
             await stop.wait()
             follower.stop()
             await working
             watcher.cancel()
+
+
+def followed_job(
+    work: Work, source: Store, target: Store, ledger: Ledger, *, clock: Clock, counts: ReplicationCounts, tell: Tell
+) -> Job:
+    """What a follower needs to know of one replication."""
+    return Job(
+        source=source,
+        target=target,
+        policy=work.policy,
+        clock=clock,
+        observer=Fanout([GivenUp(work.name, tell), Metered(counts)]),
+        ledger=ledger,
+        limits=work.limits,
+        counts=counts,
+    )
+
+
+def follower_of(jobs: Mapping[int, Job], at_once: int, *, state: State, clock: Clock) -> Follower:
+    """A follower with the limits of a process that goes on for ever."""
+    limits = FollowLimits(at_once=at_once, waiting=at_once, lease_seconds=_LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
+    return Follower(state, jobs, clock=clock, owner=str(Owner.current()), limits=limits)
 
 
 async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -101,15 +115,21 @@ async def pause(stop: asyncio.Event, clock: Clock, seconds: float) -> None:
         slept.cancel()
 
 
-async def _tell_troubles(follower: Follower, name: str, tell: Tell, clock: Clock) -> None:
-    """Each trouble once, when it begins and when it is over."""
-    told = ""
+async def tell_troubles(
+    follower: Follower, name: str, tell: Tell, clock: Clock, names: Mapping[int, str] | None = None
+) -> None:
+    """Each trouble once, when it begins and when it is over. `names` are those of single lines."""
+    told: dict[str, str] = {}
     while True:
-        outage = any(line.health.is_outage for line in follower.lines.values())
-        words = follower.trouble or (
-            "nothing can be copied at the moment; it goes on when the stores do" if outage else ""
-        )
-        if words != told:
-            tell(name, words or "it goes on")
-            told = words
+        known = {number: (names or {}).get(number, name) for number in follower.lines}
+        now = {known[number]: _OUTAGE for number, line in follower.lines.items() if line.health.is_outage}
+        if follower.trouble:
+            now[name] = follower.trouble
+        # Of a line that has ended meanwhile nobody knows.
+        for each in (told.keys() - now.keys()) & {name, *known.values()}:
+            tell(each, "it goes on")
+        for each, words in now.items():
+            if told.get(each) != words:
+                tell(each, words)
+        told = now
         await clock.sleep(_LOOK_SECONDS)

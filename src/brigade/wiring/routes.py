@@ -24,7 +24,7 @@ class Failed:
 
 def check_routes(wiring: Wiring) -> list[str]:
     """Every pair of replications that could write one key, and every one that overlaps itself."""
-    works = [work_of(wiring, name, section) for name, section in sections(wiring) if not _is_wild(wiring, section)]
+    works = [work_of(wiring, name, section) for name, section in sections(wiring) if not is_wild(wiring, section)]
     return refuse_routes([_route(work) for work in works])
 
 
@@ -40,7 +40,7 @@ async def ready_works(wiring: Wiring, names: Sequence[str] = ()) -> list[Work | 
         raise ConfigError(f"there is no replication {unknown[0]!r} in the configuration", hint=f"there are: {have}")
     if problems := check_routes(wiring):
         raise ConfigError(problems[0], hint=f"and {len(problems) - 1} more" if len(problems) > 1 else "")
-    plain = {n: work_of(wiring, n, section) for n, section in known.items() if not _is_wild(wiring, section)}
+    plain = {n: work_of(wiring, n, section) for n, section in known.items() if not is_wild(wiring, section)}
     wanted: list[Work | Failed] = []
     for name in names or known:
         if name in plain:
@@ -53,19 +53,22 @@ async def ready_works(wiring: Wiring, names: Sequence[str] = ()) -> list[Work | 
 async def _spelled_out(
     wiring: Wiring, name: str, section: ReplicationSection, taken: Sequence[Work]
 ) -> list[Work | Failed]:
-    source, target = _places(wiring, section)
     try:
-        buckets = await wiring.buckets(source)
+        buckets = await wiring.buckets(_places(wiring, section)[0])
     except BrigadeError as error:
         return [Failed(name, error)]
-    options = replace(_options(section), make_target=True)
-    works = [
-        wiring.work(
-            source.of_bucket(bucket), target.of_bucket(bucket), section.policy(), options, name=f"{name}/{bucket}"
-        )
-        for bucket in buckets
-    ]
+    works = [bucket_work(wiring, name, section, bucket) for bucket in buckets]
     return [work for work in works if not any(overlaps(work.target_place, other.target_place) for other in taken)]
+
+
+def bucket_work(wiring: Wiring, name: str, section: ReplicationSection, bucket: str) -> Work:
+    """One bucket of a wildcard, with stores of its own."""
+    source, target = _places(wiring, section)
+    options = replace(_options(section), make_target=True)
+    work = wiring.work(
+        source.of_bucket(bucket), target.of_bucket(bucket), section.policy(), options, name=f"{name}/{bucket}"
+    )
+    return replace(work, followed=bool(section.live))
 
 
 def sections(wiring: Wiring) -> list[tuple[str, ReplicationSection]]:
@@ -78,7 +81,8 @@ def _places(wiring: Wiring, section: ReplicationSection) -> tuple[Place, Place]:
     return wiring.place(section.source, directory=base), wiring.place(section.target, directory=base)
 
 
-def _is_wild(wiring: Wiring, section: ReplicationSection) -> bool:
+def is_wild(wiring: Wiring, section: ReplicationSection) -> bool:
+    """True for a replication of whole stores."""
     return _places(wiring, section)[0].is_wildcard
 
 

@@ -1,0 +1,61 @@
+"""Wildcards in names: which bucket a replication stands for, and what is noted of a bucket itself.
+
+Each bucket of `old:* → new:*` is a replication of its own. Its identity is known by its form, so that thousands of
+them need no list: the identity for a sample bucket, with the sample taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SAMPLE = "0brigade.sample0"
+"""The name of a bucket that stands for any. No endpoint has it in its name."""
+
+_DELETION = "?deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A text with a bucket's name in it, once or several times."""
+
+    pieces: tuple[str, ...]
+
+    @classmethod
+    def of_sample(cls, text: str) -> Form:
+        """The form of a text in which the bucket is the sample."""
+        pieces = tuple(text.split(SAMPLE))
+        assert len(pieces) > 1
+        return cls(pieces)
+
+    def filled(self, bucket: str) -> str:
+        """The text for a bucket."""
+        return bucket.join(self.pieces)
+
+    def bucket_in(self, text: str) -> str | None:
+        """The bucket that makes the form this text, None if none does."""
+        places = len(self.pieces) - 1
+        length, rest = divmod(len(text) - sum(map(len, self.pieces)), places)
+        if length < 1 or rest:
+            return None
+        first = len(self.pieces[0])
+        bucket = text[first : first + length]
+        return bucket if "/" not in bucket and self.filled(bucket) == text else None
+
+
+class BucketNote(NamedTuple):
+    """A bucket that may have come, or that somebody asked to delete: a key of the wildcard's own backlog."""
+
+    bucket: str
+    is_deletion: bool = False
+
+    @property
+    def key(self) -> str:
+        """The note as a key. No bucket's name has a question mark in it."""
+        return self.bucket + _DELETION if self.is_deletion else self.bucket
+
+    @classmethod
+    def of_key(cls, key: str) -> BucketNote:
+        """The note that a key stands for."""
+        bucket = key.removesuffix(_DELETION)
+        return cls(bucket, bucket != key)
