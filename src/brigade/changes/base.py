@@ -117,8 +117,11 @@ class Routes:
         self._by_bucket = by_bucket
 
     def add(self, subscriptions: Iterable[Subscription]) -> None:
-        """Take up some more."""
-        self.replace([*(one for named in self._by_bucket.values() for one in named), *subscriptions])
+        """Take up some more; those that are there already are there once."""
+        for subscription in subscriptions:
+            named = self._by_bucket.setdefault(subscription.bucket, [])
+            if subscription not in named:
+                named.append(subscription)
 
     def knows(self, bucket: str) -> bool:
         """Whether any subscription names this bucket."""

@@ -65,9 +65,6 @@ def check_live(config: Config, name: str, replication: ReplicationSection, direc
         source = parse_location(replication.source, config.stores, directory=directory)
     except UsageError:
         return  # told where it stands
-    if replication.live and source.is_wildcard:
-        yield Problem(place, "a whole store cannot be followed in this version: name the bucket")
-        return
     if LiveMode.WATCH in replication.live and not _is_directory(config, source):
         yield Problem(place, "watch is for directories: the source is none")
     if LiveMode.GATEWAY in replication.live:
@@ -106,6 +103,11 @@ def _behind_gateway(config: Config, source: Location, place: Place) -> Iterator[
         yield Problem(place, "there is no section `gateway` whose clients could be heard")
     elif source.kind is not PlaceKind.STORE or _is_directory(config, source):
         yield Problem(place, "gateway is for buckets of an S3 store of the configuration: the source is none")
+    elif source.is_wildcard:
+        if source.store not in config.gateway.stores:
+            yield Problem(
+                place, f"the gateway sends no request to {source.store!r}: add a route, or a user of this store"
+            )
     elif not config.gateway.serves(source.in_bucket().bucket, source.store):
         yield Problem(place, f"the gateway sends no request for this bucket to {source.store!r}: add a route")
 

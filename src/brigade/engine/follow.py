@@ -167,12 +167,12 @@ class Follower:
             by_line.setdefault(claim.replication_id, []).append(claim)
         for replication_id, batch in by_line.items():
             line = self._lines.get(replication_id)
+            # Read after the claim and before the first look: a row written since then shows in its generation.
+            asked_ns = self._clock.now_ns()
+            known = await line.job.ledger.known([claim.key for claim in batch]) if line is not None else {}
             if line is None or line.closing:
                 await self._release(batch)
                 continue
-            # Read after the claim and before the first look: a row written since then shows in its generation.
-            asked_ns = self._clock.now_ns()
-            known = await line.job.ledger.known([claim.key for claim in batch])
             line.feed(self._group, batch, known, asked_ns)
         return len(claims) >= limit
 

@@ -71,15 +71,20 @@ async def copy_across(visit: Visit, source: CopySource, reads: Upstream, writes:
         if not is_part and _keeps_tags(inbound, response.headers):
             headers.append(("x-amz-tagging", await _tags(visit, reads, path, query)))
         body = _CopiedBody(response, _size_of(response.headers))
-        token = None if is_part else await visit.intend(inbound.bucket, [inbound.key])
-        sent = await _write(visit, writes, headers, body, response.headers.get("x-amz-version-id"))
+        token = None if is_part else await visit.intend(writes.name, inbound.bucket, [inbound.key])
+        sent = await _write(visit, writes, headers, body, response.headers.get("x-amz-version-id"), token)
     if sent.whole:
         await visit.settle(token)
     return sent
 
 
 async def _write(
-    visit: Visit, writes: Upstream, attributes: list[tuple[str, str]], body: _CopiedBody, version_id: str | None
+    visit: Visit,
+    writes: Upstream,
+    attributes: list[tuple[str, str]],
+    body: _CopiedBody,
+    version_id: str | None,
+    token: object | None,
 ) -> Sent:
     inbound = visit.inbound
     kept = [(name, value) for name, value in inbound.headers if name not in _DIRECTIVES and not _is_attribute(name)]
@@ -96,6 +101,7 @@ async def _write(
         if answer.status != 200:
             return await visit.outflow.relay(answer)
         await answer.read()
+        await visit.answered(token, answer.status)
         kind = "CopyPartResult" if inbound.operation.name == "UploadPartCopy" else "CopyObjectResult"
         headers = [(name, value) for name, value in answer.headers.items() if name.startswith("x-amz-")]
         if version_id is not None:

@@ -32,7 +32,7 @@ async def forward(visit: Visit, upstream: Upstream, uploads: Uploads) -> Sent:
     )
     token: object | None = None
     if touches is not Touches.NOTHING:
-        token = await visit.intend(inbound.bucket, touched_keys(inbound, intake.body))
+        token = await visit.intend(upstream.name, inbound.bucket, touched_keys(inbound, intake.body))
     outbound = Outbound(
         inbound.method,
         inbound.upstream_path,
@@ -45,6 +45,7 @@ async def forward(visit: Visit, upstream: Upstream, uploads: Uploads) -> Sent:
     async with await upstream.send(outbound) as response:
         if inbound.operation.name == "CreateMultipartUpload" and response.status == 200:
             await _remember(inbound, upstream, uploads, response)
+        await visit.answered(token, response.status)
         sent = await visit.outflow.relay(response)
     if sent.whole:
         await visit.settle(token)

@@ -6,21 +6,37 @@ its store's answer, or this process dies, the hold runs out and the key is looke
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakSet
 
-from brigade.changes.base import Change, Routes
+from brigade.changes.base import Change, Newcomers, Routes, Subscription
 from brigade.clock import Clock
+from brigade.decide.wildcards import BucketNote
 from brigade.errors import StateError
+from brigade.gateway.capture import Fate, Touched
 
 HOLD_SECONDS = 90.0
 """Longer than a store's usual idle timeout: a store may be silent for that long and still carry the write out."""
 
+DRAIN_SECONDS = 5.0
+"""How long the deletion of a bucket waits for what was noted of its keys: with the bucket goes the source's word on them."""
+
+_DRAIN_LOOK_SECONDS = 0.5
 _SECOND_NS = 1_000_000_000
 
 log = logging.getLogger("brigade.gateway")
+
+
+class Waiting(Protocol):
+    """How far a replication is behind."""
+
+    @property
+    def length(self) -> int: ...
 
 
 class Backlog(Protocol):
@@ -28,38 +44,103 @@ class Backlog(Protocol):
 
     async def mark(self, replication_id: int, keys: Collection[str], *, live: bool, hold_until_ns: int = 0) -> None: ...
     async def settle(self, replication_id: int, keys: Collection[str]) -> None: ...
+    async def lag(self, replication_id: int) -> Waiting: ...
+    async def wait(self, seconds: float) -> None: ...
+
+
+class Arriving(Newcomers, Protocol):
+    """Buckets of wildcards: see `brigade.control.arrivals`."""
+
+    async def arrived(self, bucket: str) -> Sequence[Subscription]: ...
+    def forget(self, bucket: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who hears of the requests that one store serves.
+
+    `wildcards` are those that notes of whole buckets go to, by number. `deletes`: deletions follow to some target.
+    """
+
+    routes: Routes
+    wildcards: Sequence[int] = ()
+    arrivals: Arriving | None = None
+    deletes: bool = False
 
 
 class Note:
-    """What one request may change. It lives as long as the request holds on to it."""
+    """What one request may change. It lives as long as the request holds on to it.
 
-    def __init__(self, keys: dict[int, list[str]], made_seconds: float) -> None:
+    `unheard`: keys of a bucket that nobody had heard of and the store did not have when it was asked.
+    """
+
+    def __init__(self, keys: dict[int, list[str]], made_seconds: float, unheard: Touched | None = None) -> None:
         self.keys = keys
         self.made_seconds = made_seconds
         self.holds = 1
+        self.unheard = unheard
 
 
 class BacklogCapture:
-    """See `brigade.gateway.capture.Capture`. `routes` tell which replications follow which bucket and prefix."""
+    """See `brigade.gateway.capture.Capture`. `hearings`, by store, tell which replications follow what."""
 
-    def __init__(self, backlog: Backlog, routes: Routes, clock: Clock, *, hold_seconds: float = HOLD_SECONDS) -> None:
+    def __init__(
+        self, backlog: Backlog, hearings: Mapping[str, Hearing], clock: Clock, *, hold_seconds: float = HOLD_SECONDS
+    ) -> None:
         self._backlog = backlog
-        self._routes = routes
         self._clock = clock
+        self.hearings = hearings
         self.hold_seconds = hold_seconds
         self._notes: WeakSet[Note] = WeakSet()
 
-    async def intend(self, bucket: str, keys: Sequence[str]) -> Note | None:
-        by_replication: dict[int, list[str]] = {}
-        for key in keys:
-            for replication_id, relative in self._routes.places(Change(bucket, key)):
-                by_replication.setdefault(replication_id, []).append(relative)
-        if not by_replication:
+    async def intend(self, touched: Touched) -> Note | None:
+        hearing = self.hearings.get(touched.store)
+        if hearing is None:
             return None
-        note = Note(by_replication, self._clock.monotonic_seconds())
+        unheard = None
+        if touched.keys:
+            if hearing.arrivals is not None and not await self._welcome(hearing, hearing.arrivals, touched.bucket):
+                unheard = touched
+            keys = _keys_of(hearing.routes, touched)
+        else:
+            keys = _notes_of(hearing, touched)
+        if touched.fate is Fate.DELETED and hearing.deletes:
+            await self._drain(hearing, touched.bucket)
+        if not keys and unheard is None:
+            return None
+        note = Note(keys, self._clock.monotonic_seconds(), unheard)
         await self._hold(note)
         self._notes.add(note)
         return note
+
+    async def _welcome(self, hearing: Hearing, arrivals: Arriving, bucket: str) -> bool:
+        """See to it that a bucket of a wildcard is heard of; False if there is none of this name."""
+        if not hearing.routes.knows(bucket):
+            hearing.routes.add(await arrivals.subscriptions(bucket))
+        return hearing.routes.knows(bucket)
+
+    async def _drain(self, hearing: Hearing, bucket: str) -> None:
+        """Give what was noted of the bucket's keys the time to be followed while the source can still be asked."""
+        numbers = {place.replication_id for place in hearing.routes.under(bucket, "")}
+        if hearing.arrivals is not None:
+            numbers |= {one.replication_id for one in await hearing.arrivals.subscriptions(bucket)}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                for number in numbers:
+                    while (await self._backlog.lag(number)).length:
+                        await self._backlog.wait(_DRAIN_LOOK_SECONDS)
+
+    async def answered(self, token: object, status: int) -> None:
+        assert isinstance(token, Note)
+        touched, token.unheard = token.unheard, None
+        if touched is None or status >= 300:
+            return
+        # The bucket came after all, between our question and the write.
+        hearing = self.hearings.get(touched.store)
+        if hearing is not None and hearing.arrivals is not None:
+            hearing.routes.add(await hearing.arrivals.arrived(touched.bucket))
+            for replication_id, keys in _keys_of(hearing.routes, touched).items():
+                await self._backlog.mark(replication_id, keys, live=True)
 
     async def settle(self, token: object) -> None:
         assert isinstance(token, Note)
@@ -91,3 +172,22 @@ class BacklogCapture:
         until_ns = self._clock.now_ns() + round(self.hold_seconds * _SECOND_NS)
         for replication_id, keys in note.keys.items():
             await self._backlog.mark(replication_id, keys, live=True, hold_until_ns=until_ns)
+
+
+def _keys_of(routes: Routes, touched: Touched) -> dict[int, list[str]]:
+    """The keys as each replication calls them."""
+    found: dict[int, list[str]] = {}
+    for key in touched.keys:
+        for replication_id, relative in routes.places(Change(touched.bucket, key)):
+            found.setdefault(replication_id, []).append(relative)
+    return found
+
+
+def _notes_of(hearing: Hearing, touched: Touched) -> dict[int, list[str]]:
+    """What the wildcards note of a bucket that comes or goes."""
+    if touched.fate is Fate.NONE:
+        return {}
+    if hearing.arrivals is not None:
+        hearing.arrivals.forget(touched.bucket)
+    key = BucketNote(touched.bucket, touched.fate is Fate.DELETED).key
+    return {number: [key] for number in hearing.wildcards}

@@ -106,8 +106,8 @@ async def post_object(visit: Visit, now_ns: int) -> Sent:
     body = _FormBody(
         _form_head(fields, form.file, boundary), form, visit.inflow, inbound.size_bytes - taken_bytes, boundary, limits
     )
-    token = await visit.intend(inbound.bucket, [key])
-    sent = await _send(visit, upstream, body)
+    token = await visit.intend(upstream.name, inbound.bucket, [key])
+    sent = await _send(visit, upstream, body, token)
     if sent.whole:
         await visit.settle(token)
     return sent
@@ -126,11 +126,12 @@ async def _read_form(inflow: Inflow, boundary: bytes) -> tuple[Form, int]:
             return form, taken_bytes
 
 
-async def _send(visit: Visit, upstream: Upstream, body: _FormBody) -> Sent:
+async def _send(visit: Visit, upstream: Upstream, body: _FormBody, token: object | None) -> Sent:
     inbound = visit.inbound
     query = without_signature(inbound.query)
     outbound = Outbound("POST", inbound.upstream_path, query, inbound.headers, body, signed=False)
     async with await upstream.send(outbound) as response:
+        await visit.answered(token, response.status)
         return await visit.outflow.relay(response)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from brigade.clock import Clock
 from brigade.errors import BrigadeError
 from brigade.gateway.bodies import Inflow
-from brigade.gateway.capture import Capture
+from brigade.gateway.capture import Capture, Fate, Touched
 from brigade.gateway.inbound import Inbound
 from brigade.gateway.plant import Plant
 from brigade.gateway.relay import Outflow
@@ -22,6 +22,8 @@ from brigade.wire.sigv4 import timestamp
 from brigade.wire.verify import Verified
 
 log = logging.getLogger("brigade.gateway")
+
+_FATES = {"CreateBucket": Fate.MADE, "DeleteBucket": Fate.DELETED}
 
 
 @dataclass(slots=True)
@@ -53,12 +55,17 @@ class Visit:
         store = self.plant.routes.find(self.user, bucket, changes=changes)
         return self.plant.upstream(store, Fault("ServiceUnavailable", "The store of this bucket is not there."))
 
-    async def intend(self, bucket: str, keys: Sequence[str]) -> object | None:
-        """Note that keys may change. Raises `Fault` if that fails, unless the settings let writes through unnoted."""
+    async def intend(self, store: str, bucket: str, keys: Sequence[str]) -> object | None:
+        """Note that keys may change, or without keys the bucket. The store is the one that will serve the request.
+
+        Raises `Fault` if that fails, unless the settings let writes through unnoted.
+        """
         settings = self.plant.settings
+        # What nobody signed makes and deletes no bucket, and should cost the state nothing.
+        fate = _FATES.get(self.inbound.operation.name, Fate.NONE) if self.signed else Fate.NONE
         try:
             async with asyncio.timeout(settings.limits.capture_timeout_seconds):
-                token = await self.capture.intend(bucket, keys)
+                token = await self.capture.intend(Touched(store, bucket, keys, fate))
         except (BrigadeError, TimeoutError) as error:
             self.counts.note_failures["note"] += 1
             if settings.best_effort:
@@ -69,6 +76,18 @@ class Visit:
         if token is not None:
             self.counts.noted += 1
         return token
+
+    async def answered(self, token: object | None, status: int) -> None:
+        """The store has answered, and the client does not know yet. Raises as `intend` does."""
+        if token is None:
+            return
+        try:
+            await self.capture.answered(token, status)
+        except BrigadeError as error:
+            self.counts.note_failures["note"] += 1
+            log.warning("a change of bucket %r could not be noted: %s", self.inbound.bucket, error)
+            if not self.plant.settings.best_effort:
+                raise Fault("ServiceUnavailable", "The change could not be recorded. Please try again.") from error
 
     async def settle(self, token: object | None) -> None:
         """The store has answered in full. If this fails, the hold of the note runs out instead."""

@@ -14,11 +14,13 @@ from brigade.engine.groups import first_error
 from brigade.errors import BrigadeError, ConfigError, UsageError
 from brigade.wiring.feeds import feed_units
 from brigade.wiring.following import FollowUnit, ScheduleUnit
+from brigade.wiring.heard import heard_of
 from brigade.wiring.metrics import HealthUnit, MetricsUnit
 from brigade.wiring.rereading import readings
-from brigade.wiring.routes import check_routes, sections, work_of
+from brigade.wiring.routes import check_routes, is_wild, sections, work_of
 from brigade.wiring.scene import Role, Scene, Voice, config_of, roles_of
 from brigade.wiring.serving import GatewayUnit
+from brigade.wiring.wild import StoreWildcard, WildUnit
 from brigade.wiring.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -114,14 +116,18 @@ async def _wanted(scene: Scene) -> list[Unit]:
         if section.live:
             work = work_of(scene.wiring, name, section)
             numbers[name] = await scene.state.replications.ensure(work.name, work.identity)
-            if Role.WORKER in scene.roles or (Role.AGENT in scene.roles and LiveMode.WATCH in section.live):
+            if is_wild(scene.wiring, section):
+                if Role.WORKER in scene.roles:
+                    units.append(WildUnit(scene, StoreWildcard(scene.wiring, name, section), section, numbers[name]))
+            elif Role.WORKER in scene.roles or (Role.AGENT in scene.roles and LiveMode.WATCH in section.live):
                 units.append(FollowUnit(scene, name, section, numbers[name]))
     if Role.AGENT in scene.roles:
         units += feed_units(scene, numbers)
     if Role.WORKER in scene.roles and not scene.is_sibling:
         units += [ScheduleUnit(scene, name, section) for name, section in known]
     if Role.GATEWAY in scene.roles and scene.config.gateway is not None:
-        units.append(GatewayUnit(scene, scene.config.gateway, numbers))
+        heard = await heard_of(scene, numbers, LiveMode.GATEWAY)
+        units.append(GatewayUnit(scene, scene.config.gateway, heard))
     return units
 
 

@@ -9,16 +9,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from brigade.changes.base import Routes, Subscription
+from brigade.changes.base import Routes
 from brigade.config.gateway import GatewaySection
-from brigade.config.replications import LiveMode
 from brigade.control.following import until
 from brigade.control.routing import follow_routing, set_rules
 from brigade.control.units import Unit
 from brigade.engine.groups import first_error
 from brigade.errors import ConfigError
 from brigade.state.rows import Routing
-from brigade.wiring.routes import sections
+from brigade.wiring.heard import Heard
 from brigade.wiring.scene import Scene
 from brigade.wiring.tls import load_certificate, server_tls
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from brigade.gateway.app import Gateway
-    from brigade.gateway.noting import BacklogCapture
+    from brigade.gateway.noting import BacklogCapture, Hearing
     from brigade.gateway.settings import GatewaySettings
     from brigade.gateway.uploads import DurableUploads
 
@@ -41,12 +40,11 @@ class GatewayUnit(Unit):
     All else is taken over while it serves, renewed certificates included.
     """
 
-    def __init__(self, scene: Scene, section: GatewaySection, numbers: Mapping[str, int]) -> None:
+    def __init__(self, scene: Scene, section: GatewaySection, heard: Mapping[str, Heard]) -> None:
         super().__init__("gateway", (section.listen, section.tls is not None))
         self._scene = scene
         self._section = section
-        self._heard = _subscriptions(scene, numbers)
-        self._routes = Routes(self._heard)
+        self._heard = heard
         self._capture: BacklogCapture | None = None
         self._gateway: Gateway | None = None
         self._tls: SSLContext | None = None
@@ -65,7 +63,8 @@ class GatewayUnit(Unit):
         # Before the first request: what is blocked stays blocked over a restart.
         self._routing = await scene.state.routes.read()
         settings = await self._read_settings()
-        capture = BacklogCapture(scene.state.backlog, self._routes, scene.clock, hold_seconds=_hold_seconds(settings))
+        backlog, hearings = scene.state.backlog, _hearings(self._heard)
+        capture = BacklogCapture(backlog, hearings, scene.clock, hold_seconds=_hold_seconds(settings))
         uploads = DurableUploads(scene.state.gateway_uploads, scene.clock)
         serving = serve(
             settings,
@@ -115,7 +114,8 @@ class GatewayUnit(Unit):
         assert isinstance(newer, GatewayUnit)
         # Whom to tell comes first: a write that a new route lets in must not pass unheard.
         self._heard = newer._heard  # noqa: SLF001  (another of ours)
-        self._routes.replace(self._heard)
+        if self._capture is not None:
+            self._capture.hearings = _hearings(self._heard)
         self._scene, self._section = newer._scene, newer._section  # noqa: SLF001
         if self._gateway is not None and self._capture is not None:
             settings = await self._read_settings()
@@ -130,14 +130,13 @@ def _routed(settings: GatewaySettings, routing: Routing) -> GatewaySettings:
     return replace(settings, set_routes=routes, set_blocks=blocks)
 
 
-def _subscriptions(scene: Scene, numbers: Mapping[str, int]) -> list[Subscription]:
-    """Which replications hear of a bucket's requests."""
-    found = []
-    for name, section in sections(scene.wiring):
-        if LiveMode.GATEWAY in section.live:
-            place = scene.wiring.place(section.source).in_bucket()
-            found.append(Subscription(numbers[name], place.bucket, place.prefix))
-    return found
+def _hearings(heard: Mapping[str, Heard]) -> dict[str, Hearing]:
+    from brigade.gateway.noting import Hearing
+
+    return {
+        store: Hearing(Routes(each.subscriptions), each.wildcards, each.arrivals, each.deletes)
+        for store, each in heard.items()
+    }
 
 
 def _hold_seconds(settings: GatewaySettings) -> float:

@@ -41,6 +41,13 @@ async def s3_buckets(settings: S3Settings, clock: Clock) -> list[str]:
     return await list_buckets(settings, clock)
 
 
+async def s3_has_bucket(settings: S3Settings, clock: Clock) -> bool:
+    """Whether the server has the bucket."""
+    from brigade.stores.s3.buckets import has_bucket
+
+    return await has_bucket(settings, clock)
+
+
 def s3_settings(
     name: str, bucket: str, section: S3Section, *, directory: Path, environment: Mapping[str, str]
 ) -> S3Settings:

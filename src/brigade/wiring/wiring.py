@@ -30,6 +30,7 @@ from brigade.wiring.stores import (
     memory_buckets,
     memory_store,
     s3_buckets,
+    s3_has_bucket,
     s3_settings,
     s3_store,
     s3_url_settings,
@@ -158,6 +159,17 @@ class Wiring:
         base = self.loaded.directory
         settings = s3_settings(place.store, "*", section, directory=base, environment=self.environment)
         return await s3_buckets(settings, self.clock)
+
+    async def has_bucket(self, place: Place) -> bool:
+        """Whether a store has the bucket of this place. Raises what the store raises where it does not say."""
+        section = self._section(place)
+        assert section is not None
+        assert section.type == "s3"
+        assert self.loaded is not None
+        base = self.loaded.directory
+        bucket = place.in_bucket().bucket
+        settings = s3_settings(place.store, bucket, section, directory=base, environment=self.environment)
+        return await s3_has_bucket(settings, self.clock)
 
     def is_directory(self, place: Place) -> bool:
         """True for a place in a file system."""

@@ -120,7 +120,7 @@ REPLICATION = "stores: {{m: {{type: memory}}, d: {{type: file, root: x}}}}\nrepl
         ("m:a", "m:b", ", reconcile: 0s", "replications.r.reconcile: a run every '0s' is too often"),
         ("m:a", "m:b", ", live: [watch]", "replications.r.live: watch is for directories: the source is none"),
         ("m:a", "m:b", ", live: [gateway]", "replications.r.live: there is no section `gateway`"),
-        ("m:*", "m:*", ", live: [gateway]", "replications.r.live: a whole store cannot be followed in this version"),
+        ("m:*", "m:*", ", live: [gateway]", "replications.r.live: there is no section `gateway`"),
         ("m:a", "m:b", ", max_delete: 200%", "replications.r.max_delete: '200%' is no limit"),
         ("m:a", "m:b", ", filters: [{include: a, exclude: b}]", "replications.r.filters[0]: a rule has either"),
         ("m:a", "m:b", ", filters: [{include: '[a'}]", "replications.r.filters[0]: bad filter pattern '[a'"),
@@ -260,6 +260,20 @@ def test_what_the_gateway_refuses_for_now_stands_beside_what_it_serves(tmp_path:
         routes=(BucketRoute("b", "o"),),
         blocks=(Block(user="ann"), Block("b", writes_only=True), Block("c", "ann")),
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "served"),
+    [
+        (f"store: s, {ANN}", True),
+        (f"store: o, {ANN}", False),
+        ("store: o, users: {ann: {keys: [{access_key: k, secret_key: s}], store: s}}", True),
+        (f"store: o, routes: [{{bucket: b, store: s}}], {ANN}", True),
+    ],
+)
+def test_a_whole_store_is_followed_where_some_request_goes_to_it(tmp_path: Path, keys: str, served: bool):
+    lines = mistakes(tmp_path, gateway(keys, "s:*").replace("d:t", "o:*"))
+    assert lines == [] if served else any("the gateway sends no request to 's'" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 from brigade.clock import SystemClock
 from brigade.gateway.app import Gateway, serve
+from brigade.gateway.capture import Touched
 from brigade.gateway.settings import FixedCredentials, GatewaySettings, Limits, StoreTarget, User
 from brigade.gateway.uploads import Uploads
 from brigade.stores.base import Body
@@ -89,14 +90,23 @@ class RecordingCapture:
 
     events: list[Any] = field(default_factory=list)
     failure: Exception | None = None
+    late_failure: Exception | None = None
     tokens: int = 0
+    touched: list[Touched] = field(default_factory=list)
+    answers: list[tuple[object, int]] = field(default_factory=list)
 
-    async def intend(self, bucket: str, keys: Sequence[str]) -> object | None:
+    async def intend(self, touched: Touched) -> object | None:
         if self.failure is not None:
             raise self.failure
         self.tokens += 1
-        self.events.append(("intend", bucket, list(keys)))
+        self.events.append(("intend", touched.bucket, list(touched.keys)))
+        self.touched.append(touched)
         return self.tokens
+
+    async def answered(self, token: object, status: int) -> None:
+        self.answers.append((token, status))
+        if self.late_failure is not None:
+            raise self.late_failure
 
     async def settle(self, token: object) -> None:
         self.events.append(("settle", token))

@@ -11,6 +11,7 @@ from hashlib import sha256
 import pytest
 
 from brigade.errors import StateError
+from brigade.gateway.capture import Fate
 from brigade.gateway.settings import FixedCredentials, Limits, StoreTarget
 from brigade.wire.sigv4 import EMPTY_SHA256, Credentials, signature, signing_key
 from brigade.wire.verify import AccessKey, Incoming, Verifier
@@ -382,11 +383,43 @@ async def test_best_effort_lets_a_change_through_that_could_not_be_noted(open_sc
 async def test_a_note_that_takes_too_long_refuses_the_write(open_scene):
     scene = await open_scene(limits=Limits(capture_timeout_seconds=0.05))
 
-    async def never(bucket, keys):
+    async def never(touched):
         await asyncio.Event().wait()
 
     scene.capture.intend = never
     assert (await scene.client.send("PUT", "/b/k", body=b"x")).status == 503
+
+
+async def test_the_note_hears_of_the_answer_before_the_client_does(scene):
+    scene.store.answers.append(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    assert (await scene.client.send("PUT", "/b/k", body=b"x")).status == 404
+    assert scene.capture.answers == [(1, 404)]
+    scene.capture.late_failure = StateError("the disk is full")
+    reply = await scene.client.send("PUT", "/b/k", body=b"x")
+    assert (reply.status, reply.code) == (503, "ServiceUnavailable")
+    assert scene.capture.answers == [(1, 404), (2, 200)]
+
+
+async def test_best_effort_passes_the_answer_on_whose_change_could_not_be_noted(open_scene):
+    scene = await open_scene(best_effort=True)
+    scene.capture.late_failure = StateError("the disk is full")
+    assert (await scene.client.send("PUT", "/b/k", body=b"x")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "fate"),
+    [
+        ("PUT", "", Fate.MADE),
+        ("DELETE", "", Fate.DELETED),
+        ("PUT", "tagging=", Fate.NONE),
+        ("DELETE", "cors=", Fate.NONE),
+    ],
+)
+async def test_a_note_says_what_becomes_of_the_bucket_and_which_store_serves_it(scene, method, query, fate):
+    await scene.client.send(method, "/b", query)
+    (touched,) = scene.capture.touched
+    assert (touched.bucket, list(touched.keys), touched.fate) == ("b", [], fate)
+    assert touched.store
 
 
 async def test_a_write_whose_outcome_is_unknown_is_not_settled(scene):

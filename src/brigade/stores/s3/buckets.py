@@ -41,6 +41,25 @@ async def list_buckets(settings: S3Settings, clock: Clock) -> list[str]:
         await client.close()
 
 
+async def has_bucket(settings: S3Settings, clock: Clock) -> bool:
+    """True if the server has the bucket in `settings` and lets us look at it. Raises `StoreError` if it does not say."""
+    settings = replace(settings, addressing=Addressing.PATH)
+    region = await first_region(settings)
+    place = place_of(settings, region)
+    client = client_factory(settings)(place.origin)
+    try:
+        caller = Caller(settings.name, client, place, Signer(region), credential_source(settings, clock), clock)
+        answer = await caller.ask("head_bucket", "HEAD", None)
+        if answer.status < 300 or region_told("", answer.status, answer.headers, None) not in (None, region):
+            return True
+        # What is refused belongs to others, or to nobody: it is no bucket of this pair of keys.
+        if answer.status in (400, 403, 404):
+            return False
+        raise caller.refusal("head_bucket", None, *answer)
+    finally:
+        await client.close()
+
+
 async def _all_names(caller: Caller) -> list[str]:
     names: list[str] = []
     cursor: str | None = ""
