@@ -19,12 +19,16 @@ _MOST_PROCESSES = 8
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a replication runs, besides its policy. A directory is always made, a bucket only with `make_target`."""
+    """How a replication runs, besides its policy. A directory is always made, a bucket only with `make_target`.
+
+    What has the same `rate_of` shares its bandwidth: the buckets of a wildcard.
+    """
 
     transfers: int | None = None
     bandwidth: int | None = None
     make_target: bool = False
     processes: int | None = None
+    rate_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

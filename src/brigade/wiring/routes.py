@@ -64,7 +64,7 @@ async def _spelled_out(
 def bucket_work(wiring: Wiring, name: str, section: ReplicationSection, bucket: str) -> Work:
     """One bucket of a wildcard, with stores of its own."""
     source, target = _places(wiring, section)
-    options = replace(_options(section), make_target=True)
+    options = replace(_options(section), make_target=True, rate_of=name)
     work = wiring.work(
         source.of_bucket(bucket), target.of_bucket(bucket), section.policy(), options, name=f"{name}/{bucket}"
     )

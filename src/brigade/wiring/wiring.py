@@ -80,8 +80,7 @@ class Wiring:
         source_store, source_bare = self._stack(source, transfers=transfers, read_only=True)
         target_store, _ = self._stack(target, transfers=transfers, read_only=False)
         if options.bandwidth is not None:
-            rate = SharedLimits(clock=self.clock, concurrency=transfers * 4, bytes_per_second=options.bandwidth)
-            target_store = LimitedStore(target_store, rate)
+            target_store = LimitedStore(target_store, self._rate(options, transfers))
         make_target = options.make_target or self.is_directory(target)
         return Work(
             name=name or f"{source_store.name} → {target_store.name}",
@@ -96,6 +95,16 @@ class Wiring:
             stand_in=empty_store(target_store.name, self.clock) if make_target else None,
             left_out=left_out_of(source_bare),
         )
+
+    def _rate(self, options: Options, transfers: int) -> SharedLimits:
+        """The bandwidth of one replication."""
+        shared = f"rate:{options.rate_of}:{options.bandwidth}"
+        rate = self._limits.get(shared) if options.rate_of else None
+        if rate is None:
+            rate = SharedLimits(clock=self.clock, concurrency=transfers * 4, bytes_per_second=options.bandwidth)
+            if options.rate_of:
+                self._limits[shared] = rate
+        return rate
 
     def _processes(self, source: Place, target: Place, options: Options) -> int:
         """How many processes share the copying. A rate is kept exactly by one process, so then it is one."""
