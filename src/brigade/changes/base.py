@@ -159,6 +159,11 @@ class Intake:
         self._rescans = rescans
         self._newcomers = newcomers
 
+    def resubscribe(self, subscriptions: Iterable[Subscription], newcomers: Newcomers | None) -> None:
+        """Take up another set of subscriptions, from the next change on."""
+        self.routes.replace(subscriptions)
+        self._newcomers = newcomers
+
     async def take(self, changes: Sequence[Change], *, ignored: int = 0, failed: int = 0) -> None:
         """Mark the changes; durable when it returns. `ignored` and `failed` were told apart by the reader before.
 

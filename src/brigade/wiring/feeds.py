@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from brigade.changes.base import Intake, Routes, Subscription
+from brigade.changes.base import Intake, Routes
 from brigade.config.feeds import WebhookSection, path_of
 from brigade.config.replications import LiveMode
 from brigade.config.stores import S3Section
 from brigade.control.hearing import counted, hear
 from brigade.control.units import Unit
 from brigade.wiring.following import Marks
-from brigade.wiring.routes import sections
+from brigade.wiring.heard import Heard, heard_of
 from brigade.wiring.scene import Scene
 from brigade.wiring.stores import s3_settings
 from brigade.wiring.tls import load_certificate, server_tls
@@ -28,37 +28,24 @@ if TYPE_CHECKING:
     from brigade.config.feeds import QueueSection
     from brigade.stores.s3.settings import S3Settings
 
-Heard = Mapping[str, Sequence[Subscription]]
-"""Which replications hear of the buckets of each store."""
 
-
-def feed_units(scene: Scene, numbers: Mapping[str, int]) -> list[Unit]:
-    """The feeds that the replications ask for. Raises `ConfigError` for one that could not work."""
+async def feed_units(scene: Scene, numbers: Mapping[str, int]) -> list[Unit]:
+    """The feeds that the replications ask for. Raises `ConfigError` for one that could not work, and `StateError`."""
     units: list[Unit] = []
-    posted = _heard(scene, numbers, LiveMode.WEBHOOK)
+    posted = await heard_of(scene, numbers, LiveMode.WEBHOOK)
     if posted and scene.config.webhook is not None:
         units.append(WebhookUnit(scene, scene.config.webhook, posted))
-    for store, subscriptions in _heard(scene, numbers, LiveMode.SQS).items():
+    for store, heard in (await heard_of(scene, numbers, LiveMode.SQS)).items():
         section = scene.config.stores[store]
         assert isinstance(section, S3Section)
-        units.append(QueueUnit(scene, store, section, subscriptions))
+        units.append(QueueUnit(scene, store, section, heard))
     return units
-
-
-def _heard(scene: Scene, numbers: Mapping[str, int], mode: LiveMode) -> Heard:
-    found: dict[str, list[Subscription]] = {}
-    for name, section in sections(scene.wiring):
-        if mode in section.live:
-            place = scene.wiring.place(section.source)
-            at = place.in_bucket()
-            found.setdefault(place.store, []).append(Subscription(numbers[name], at.bucket, at.prefix))
-    return found
 
 
 class WebhookUnit(Unit):
     """Takes what stores post. Only another address, or TLS where there was none, makes it begin anew."""
 
-    def __init__(self, scene: Scene, section: WebhookSection, heard: Heard) -> None:
+    def __init__(self, scene: Scene, section: WebhookSection, heard: Mapping[str, Heard]) -> None:
         super().__init__("webhook", (section.listen, section.tls is not None))
         self._scene = scene
         self._section = section
@@ -97,11 +84,11 @@ class WebhookUnit(Unit):
         names = {store: f"webhook of {store}" for store in self._heard}
         for name in self._intakes.keys() - names.values():
             del self._intakes[name]
-        for store, subscriptions in self._heard.items():
+        for store, heard in self._heard.items():
             if (intake := self._intakes.get(names[store])) is not None:
-                intake.routes.replace(subscriptions)
+                intake.resubscribe(heard.subscriptions, heard.arrivals)
             else:
-                self._intakes[names[store]] = _intake(self._scene, subscriptions, LiveMode.WEBHOOK, store)
+                self._intakes[names[store]] = _intake(self._scene, heard, LiveMode.WEBHOOK, store)
         return {path_of(store): self._intakes[name] for store, name in names.items()}
 
     def _tell_address(self, host: str, port: int) -> None:
@@ -114,7 +101,7 @@ class WebhookUnit(Unit):
 class QueueUnit(Unit):
     """Drains the queue of one store. Other credentials, or another queue, make it begin anew."""
 
-    def __init__(self, scene: Scene, store: str, section: S3Section, heard: Sequence[Subscription]) -> None:
+    def __init__(self, scene: Scene, store: str, section: S3Section, heard: Heard) -> None:
         super().__init__(f"queue {store}", section)
         self._scene = scene
         self._store = store
@@ -131,7 +118,8 @@ class QueueUnit(Unit):
 
     async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, QueueUnit)
-        self.intake.routes.replace(newer._heard)  # noqa: SLF001  (another of ours)
+        self._heard = newer._heard  # noqa: SLF001  (another of ours)
+        self.intake.resubscribe(self._heard.subscriptions, self._heard.arrivals)
 
     def settings(self) -> SqsSettings:
         """How the queue is asked."""
@@ -151,8 +139,8 @@ class QueueUnit(Unit):
         return SqsFeed(settings, queue, self.intake, clock)
 
 
-def _intake(scene: Scene, heard: Sequence[Subscription], kind: LiveMode, store: str) -> Intake:
-    intake = Intake(Routes(heard), Marks(scene.state, live=True))
+def _intake(scene: Scene, heard: Heard, kind: LiveMode, store: str) -> Intake:
+    intake = Intake(Routes(heard.subscriptions), Marks(scene.state, live=True), newcomers=heard.arrivals)
     intake.counts = scene.meters.feed(kind, store)
     return intake
 

@@ -122,7 +122,7 @@ async def _wanted(scene: Scene) -> list[Unit]:
             elif Role.WORKER in scene.roles or (Role.AGENT in scene.roles and LiveMode.WATCH in section.live):
                 units.append(FollowUnit(scene, name, section, numbers[name]))
     if Role.AGENT in scene.roles:
-        units += feed_units(scene, numbers)
+        units += await feed_units(scene, numbers)
     if Role.WORKER in scene.roles and not scene.is_sibling:
         units += [ScheduleUnit(scene, name, section) for name, section in known]
     if Role.GATEWAY in scene.roles and scene.config.gateway is not None:

@@ -35,10 +35,23 @@ async def test_a_bucket_that_came_into_a_wildcard_later_is_subscribed_when_it_is
     intake = Intake(Routes([Subscription(1, "photos")]), marks, newcomers=newcomers)
     await intake.take([Change("photos", "a"), Change("team-x", "b"), Change("team-x", "c"), Change("foreign", "d")])
     await intake.take([Change("team-x", "e")])
+    assert intake.routes.places(Change("team-x", "e")) == [Place(7, "e")]
     assert marks.marked(1) == ["a"]
     assert marks.marked(7) == ["b", "c", "e"]
     assert sorted(newcomers.asked) == ["foreign", "team-x"]
     assert (intake.counts.marked, intake.counts.ignored) == (4, 1)
+
+
+async def test_another_set_of_subscriptions_takes_the_place_of_all_that_came_before(marks):
+    class Newcomers:
+        async def subscriptions(self, bucket: str) -> list[Subscription]:
+            return [Subscription(7, bucket)]
+
+    intake = Intake(Routes([Subscription(1, "photos")]), marks, newcomers=Newcomers())
+    await intake.take([Change("team-x", "b")])
+    intake.resubscribe([Subscription(2, "photos")], None)
+    await intake.take([Change("photos", "a"), Change("team-x", "b")])
+    assert (marks.marked(1), marks.marked(2), marks.marked(7)) == ([], ["a"], ["b"])
 
 
 async def test_a_bucket_that_cannot_be_looked_up_now_is_asked_for_again(intake: Intake, marks):

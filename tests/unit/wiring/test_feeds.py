@@ -36,7 +36,7 @@ class NoState:
     backlog = None
 
 
-def units(directory: Path, *changes: tuple[str, str]) -> dict[str, Unit]:
+async def units(directory: Path, *changes: tuple[str, str]) -> dict[str, Unit]:
     """The feeds of the configuration, after some changes of its text."""
     text = CONFIG
     for before, after in changes:
@@ -46,33 +46,33 @@ def units(directory: Path, *changes: tuple[str, str]) -> dict[str, Unit]:
     file.write_text(text)
     wiring = Wiring(ManualClock(), {}, directory, load_config(file, {}))
     scene = Scene(wiring, frozenset({Role.AGENT}), NoState(), None, Meters(Telemetry(), wiring.clock))
-    return {unit.key: unit for unit in feed_units(scene, NUMBERS)}
+    return {unit.key: unit for unit in await feed_units(scene, NUMBERS)}
 
 
-def test_there_is_one_webhook_and_a_queue_for_each_store_that_is_heard_by_it(tmp_path: Path):
-    assert units(tmp_path).keys() == {"webhook", "queue a"}
-    assert units(tmp_path, ("webhook, sqs", "sqs"), (", live: [webhook]", "")).keys() == {"queue a"}
+async def test_there_is_one_webhook_and_a_queue_for_each_store_that_is_heard_by_it(tmp_path: Path):
+    assert (await units(tmp_path)).keys() == {"webhook", "queue a"}
+    assert (await units(tmp_path, ("webhook, sqs", "sqs"), (", live: [webhook]", ""))).keys() == {"queue a"}
 
 
-def test_only_what_a_feed_cannot_take_over_makes_it_begin_anew(tmp_path: Path):
-    def specs(*changes: tuple[str, str]) -> dict[str, object]:
-        return {key: unit.spec for key, unit in units(tmp_path, *changes).items()}
+async def test_only_what_a_feed_cannot_take_over_makes_it_begin_anew(tmp_path: Path):
+    async def specs(*changes: tuple[str, str]) -> dict[str, object]:
+        return {key: unit.spec for key, unit in (await units(tmp_path, *changes)).items()}
 
-    same = specs()
-    assert specs(("long enough", "another one")) == same
-    assert specs(("a:photos/x", "a:photos/y")) == same
-    assert specs(("secrets:", "listen: '[::1]:1', secrets:"))["webhook"] != same["webhook"]
-    assert specs(("secrets:", "tls: {certificate: c}, secrets:"))["webhook"] != same["webhook"]
-    assert specs(("secret_key: s,", "secret_key: t,"))["queue a"] != same["queue a"]
-    assert specs(("example/1/a", "example/1/c"))["queue a"] != same["queue a"]
+    same = await specs()
+    assert await specs(("long enough", "another one")) == same
+    assert await specs(("a:photos/x", "a:photos/y")) == same
+    assert (await specs(("secrets:", "listen: '[::1]:1', secrets:")))["webhook"] != same["webhook"]
+    assert (await specs(("secrets:", "tls: {certificate: c}, secrets:")))["webhook"] != same["webhook"]
+    assert (await specs(("secret_key: s,", "secret_key: t,")))["queue a"] != same["queue a"]
+    assert (await specs(("example/1/a", "example/1/c")))["queue a"] != same["queue a"]
 
 
 async def test_a_queue_takes_over_who_hears_and_keeps_its_counts(tmp_path: Path):
-    queue = units(tmp_path)["queue a"]
+    queue = (await units(tmp_path))["queue a"]
     assert isinstance(queue, QueueUnit)
     intake = queue.intake
     assert [place.replication_id for place in intake.routes.places(Change("photos", "x/k"))] == [1, 2]
-    await queue.refresh(units(tmp_path, ("a:photos/x", "a:photos/y"))["queue a"])
+    await queue.refresh((await units(tmp_path, ("a:photos/x", "a:photos/y")))["queue a"])
     assert queue.intake is intake
     assert [place.replication_id for place in intake.routes.places(Change("photos", "x/k"))] == [2]
 
@@ -81,17 +81,17 @@ async def test_a_queue_takes_over_who_hears_and_keeps_its_counts(tmp_path: Path)
     ("store", "region"),
     [("a", "eu-1"), ("b", "us-west-2")],
 )
-def test_a_queue_is_signed_for_in_its_own_region_and_else_in_that_of_its_store(tmp_path: Path, store, region):
+async def test_a_queue_is_signed_for_in_its_own_region_and_else_in_that_of_its_store(tmp_path: Path, store, region):
     changes = [('b:films", target: "disk:three", live: [webhook]', 'b:films", target: "disk:three", live: [sqs]')]
-    queue = units(tmp_path, *changes)[f"queue {store}"]
+    queue = (await units(tmp_path, *changes))[f"queue {store}"]
     assert isinstance(queue, QueueUnit)
     assert queue.settings().signing_region == region
 
 
-def test_topics_need_what_checks_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_topics_need_what_checks_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def missing() -> None:
         raise ConfigError("not installed")
 
     monkeypatch.setattr("brigade.changes.sns.require_cryptography", missing)
     with pytest.raises(ConfigError, match="not installed"):
-        units(tmp_path, ("secrets: [long enough]", "topics: ['arn:aws:sns:eu-west-1:1:t']"))
+        await units(tmp_path, ("secrets: [long enough]", "topics: ['arn:aws:sns:eu-west-1:1:t']"))
