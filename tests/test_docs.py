@@ -15,7 +15,7 @@ from brigade.cli.main import INTERRUPTED, VERBS
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
-from brigade.config.observing import MetricsSection
+from brigade.config.observing import LogSection, MetricsSection
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
 from brigade.control import verdict
@@ -40,6 +40,7 @@ SECTIONS = [
     WebhookSection,
     QueueSection,
     MetricsSection,
+    LogSection,
 ]
 
 # Steps on the way to a decision, never the outcome of an object.
@@ -120,6 +121,7 @@ def test_the_statuses_of_a_diff_are_described():
         ("Webhook", WebhookSection),
         ("Stores of type `s3`", QueueSection),
         ("Metrics", MetricsSection),
+        ("Log", LogSection),
         *((f"Stores of type `{name}`", model) for name, model in STORE_SECTIONS.items()),
     ],
 )

@@ -40,6 +40,7 @@ def run(
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plans, change nothing.")] = False,
     as_json: options.Json = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Write what goes on as JSON, one value a line.")] = False,
     config: options.Config = None,
     state: options.State = None,
     sibling: Annotated[
@@ -55,9 +56,11 @@ def run(
         from brigade.cli.live import go_on
 
         wiring = load_wiring(config, state, needs_config=True)
-        raise typer.Exit(go_on(wiring, names or [], processes=processes, number=sibling))
+        raise typer.Exit(go_on(wiring, names or [], processes=processes, number=sibling, log_json=log_json))
     if processes != 1:
         raise UsageError("--processes goes without --once")
+    if log_json:
+        raise UsageError("--log-json goes without --once", hint="--json prints how each replication ended")
     wiring = load_wiring(config, state, needs_config=True)
     runner = _Runner(wiring, as_json=as_json, dry_run=dry_run)
     raise typer.Exit(run_async(lambda: runner.run(names or [], parallel)))

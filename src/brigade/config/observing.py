@@ -1,8 +1,8 @@
-"""The keys of `metrics:`."""
+"""The keys of `metrics:` and `log:`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,3 +13,14 @@ class MetricsSection(Section):
     """Metrics and health of each process of `brigade run`, over HTTP."""
 
     listen: Annotated[Address, Field(description="Address and port: 127.0.0.1:9101, [::1]:9101")] = ("127.0.0.1", 9101)
+
+
+class LogSection(Section):
+    """What `brigade run` writes while it goes on."""
+
+    format: Annotated[Literal["text", "json"], Field(description="Lines for people, or one JSON value a line")] = "text"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None,
+        Field(description="The least that is written; info for json, warning for text"),
+    ] = None
+    access: Annotated[bool, Field(description="A line for each request at the gateway")] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from brigade.clock import Clock
@@ -14,7 +14,7 @@ from brigade.engine.follow import Follower, FollowLimits
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.ledger import Ledger
-from brigade.engine.report import Outcome
+from brigade.engine.report import Observer, Outcome
 from brigade.state.owner import Owner
 from brigade.state.state import State
 from brigade.stores.base import Store
@@ -22,6 +22,9 @@ from brigade.telemetry import ReplicationCounts
 
 Tell = Callable[[str, str], None]
 """Hears the name of a replication and what troubles it, in one line."""
+
+Observe = Callable[[str], Sequence[Observer]]
+"""Gives whoever watches what is settled of the replication of that name."""
 
 GRACE_SECONDS = 20.0
 # What a killed process had in work is taken up again after so long.
@@ -56,13 +59,14 @@ async def follow(
     state: State,
     clock: Clock,
     meters: Meters,
+    observers: Sequence[Observer],
     tell: Tell,
     stop: asyncio.Event,
 ) -> None:
     """Drain the backlog of a replication until `stop`; then what is in work may end within the grace."""
     ledger = Ledger(state, replication_id, followed=True)
     counts = meters.telemetry.replication(work.name)
-    job = followed_job(work, stores.source, stores.target, ledger, clock=clock, counts=counts, tell=tell)
+    job = followed_job(work, stores.source, stores.target, ledger, clock=clock, counts=counts, observers=observers)
     follower = follower_of({replication_id: job}, work.limits.transfers, state=state, clock=clock)
     with meters.health.renewing(work.name, follower), first_error():
         async with asyncio.TaskGroup() as group:
@@ -75,7 +79,14 @@ async def follow(
 
 
 def followed_job(
-    work: Work, source: Store, target: Store, ledger: Ledger, *, clock: Clock, counts: ReplicationCounts, tell: Tell
+    work: Work,
+    source: Store,
+    target: Store,
+    ledger: Ledger,
+    *,
+    clock: Clock,
+    counts: ReplicationCounts,
+    observers: Sequence[Observer],
 ) -> Job:
     """What a follower needs to know of one replication."""
     return Job(
@@ -83,7 +94,7 @@ def followed_job(
         target=target,
         policy=work.policy,
         clock=clock,
-        observer=Fanout([GivenUp(work.name, tell), Metered(counts)]),
+        observer=Fanout([*observers, Metered(counts)]),
         ledger=ledger,
         limits=work.limits,
         counts=counts,
@@ -120,7 +131,11 @@ async def tell_troubles(
 ) -> None:
     """Each trouble once, when it begins and when it is over. `names` are those of single lines."""
     told: dict[str, str] = {}
+    lost = 0
     while True:
+        before, lost = lost, sum(line.counts.lost for line in follower.lines.values())
+        if lost > before:
+            tell(name, f"{lost - before} keys whose leases were not renewed in time are another process's now")
         known = {number: (names or {}).get(number, name) for number in follower.lines}
         now = {known[number]: _OUTAGE for number, line in follower.lines.items() if line.health.is_outage}
         if follower.trouble:

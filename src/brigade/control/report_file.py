@@ -15,7 +15,7 @@ _BUFFER_BYTES = 256 * 1024
 
 
 class ReportFile:
-    """An observer that writes `key, action, reason, proof, size_bytes, error` for each object.
+    """An observer that writes a line for each object.
 
     Keys may hold anything, so all but ASCII is escaped. A file that cannot be written does not stop the run; it
     makes it fail at the end, because a report with holes must not pass for a whole one.
@@ -30,10 +30,11 @@ class ReportFile:
             raise UsageError(f"--report {path}: cannot be written: {error.strerror}") from None
 
     def outcome(self, outcome: Outcome) -> None:
-        key, action, reason, proof, size_bytes, error = outcome
+        key, action, reason, proof, size_bytes, error, duration_seconds = outcome
         line = (
             f'{{"key": {quoted(key)}, "action": "{action}", "reason": {quoted(reason)}, "proof": "{proof}", '
-            f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}}}\n'
+            f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}, '
+            f'"duration_seconds": {duration_seconds:.4f}}}\n'
         )
         try:
             self._file.write(line)

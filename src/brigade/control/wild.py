@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from brigade.clock import Clock
-from brigade.control.following import Tell, followed_job, follower_of, tell_troubles
+from brigade.control.following import Observe, Tell, followed_job, follower_of, tell_troubles
 from brigade.control.meters import Meters
 from brigade.control.wild_buckets import BucketSettler, GoneSettler
 from brigade.control.wildcards import OpenedBucket, Wildcard, name_of, opened_bucket
@@ -58,6 +58,7 @@ class WildFollower:
         state: State,
         clock: Clock,
         meters: Meters,
+        observe: Observe,
         tell: Tell,
         limits: WildLimits | None = None,
     ) -> None:
@@ -66,6 +67,7 @@ class WildFollower:
         self._state = state
         self._clock = clock
         self._tell = tell
+        self._observe = observe
         self._meters = meters
         # All buckets count as one: thousands of names would be thousands of series.
         self._counts = meters.telemetry.replication(wildcard.own.name)
@@ -130,7 +132,7 @@ class WildFollower:
             Ledger(self._state, self._number, followed=True),
             clock=self._clock,
             counts=self._counts,
-            tell=self._tell,
+            observers=self._observe(own.name),
         )
         await self._follower.add(self._number, job, BucketSettler(self._wildcard, self._state))
 
@@ -176,8 +178,9 @@ class WildFollower:
 
     async def _follow_bucket(self, number: int, work: Work, sides: OpenedBucket) -> None:
         ledger = Ledger(self._state, number, followed=True)
+        observers = self._observe(work.name)
         job = followed_job(
-            work, sides.source, sides.target, ledger, clock=self._clock, counts=self._counts, tell=self._tell
+            work, sides.source, sides.target, ledger, clock=self._clock, counts=self._counts, observers=observers
         )
         gone = GoneSettler(sides.source, sides.target, work.policy.delete) if sides.gone else None
         await self._follower.add(number, job, gone)

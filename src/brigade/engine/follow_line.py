@@ -169,6 +169,7 @@ class Line:
                 del self._current[claim]
 
     async def _attempt(self, claim: Claim, known: Known | None) -> Finished:
+        began_seconds = self.job.clock.monotonic_seconds()
         try:
             settled = await self._settler.settle(claim.key, known)
         except StoreError as error:
@@ -178,14 +179,15 @@ class Line:
         except Exception as error:  # noqa: BLE001  a mistake of ours at one key must not stop all others
             return Finished(self, claim, Verdict(f"unexpected: {type(error).__name__}: {error}"))
         self.health.well()
-        return Finished(self, claim, self._settled(settled), settled.gone)
+        duration_seconds = self.job.clock.monotonic_seconds() - began_seconds
+        return Finished(self, claim, self._settled(settled, duration_seconds), settled.gone)
 
-    def _settled(self, settled: Settled) -> Verdict:
+    def _settled(self, settled: Settled, duration_seconds: float) -> Verdict:
         if settled.young_seconds > 0:
             return Verdict(None, settled.young_seconds)
         verdict = verdict_of_outcome(settled)
         if verdict is DONE or settled.outcome.action is ActionKind.CONFLICT:
-            self._tally(settled.outcome)
+            self._tally(settled.outcome._replace(duration_seconds=duration_seconds))
         return verdict
 
     def _failed(self, claim: Claim, error: StoreError) -> Verdict:

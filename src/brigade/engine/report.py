@@ -12,7 +12,10 @@ from brigade.objects import Proof
 
 
 class Outcome(NamedTuple):
-    """The line of the report for one object. `error` is None unless the action failed."""
+    """The line of the report for one object. `error` is None unless the action failed.
+
+    `duration_seconds` is 0 for what was decided by the listings, or done together with others.
+    """
 
     key: str
     action: ActionKind
@@ -20,6 +23,7 @@ class Outcome(NamedTuple):
     proof: Proof
     size_bytes: int
     error: str | None = None
+    duration_seconds: float = 0.0
 
 
 class DifferenceStatus(StrEnum):

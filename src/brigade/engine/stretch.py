@@ -96,6 +96,9 @@ class Stretch:
         return True
 
     async def _settle(self, task: Task) -> None:
-        self._tally(await self._crew.settle(task))
+        clock = self._job.clock
+        began_seconds = clock.monotonic_seconds()
+        outcome = await self._crew.settle(task)
+        self._tally(outcome._replace(duration_seconds=clock.monotonic_seconds() - began_seconds))
         if self._crew.full is not None:
             raise StopScan(self._crew.full)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.inbound import Inbound
 from brigade.gateway.settings import User
 from brigade.telemetry import GatewayCounts
+
+log = logging.getLogger("brigade.access")
 
 # Classes and not names of operations: a client may invent methods and sub-resources without end.
 _KINDS = {
@@ -56,6 +60,25 @@ class Account:
 
     def close(self, counts: GatewayCounts, seconds: float) -> None:
         """The request has ended."""
+        if log.isEnabledFor(logging.INFO):
+            self._log(seconds)
         counts.received_bytes += self.received_bytes
         counts.sent_bytes += self.sent_bytes
         counts.count(self.kind, self.status, seconds)
+
+    def _log(self, seconds: float) -> None:
+        """A line without the query, which may hold a signature."""
+        inbound = self.inbound
+        fields = {
+            "method": "" if inbound is None else inbound.method,
+            "operation": "" if inbound is None else inbound.operation.name,
+            "bucket": "" if inbound is None else inbound.bucket,
+            "key": "" if inbound is None else inbound.key,
+            "user": "" if self.user is None else self.user.name,
+            "status": self.status,
+            "received_bytes": self.received_bytes,
+            "bytes": self.sent_bytes,
+            "duration_ms": round(seconds * 1000, 1),
+        }
+        words = "%(operation)s %(bucket)r %(key)r %(status)d (%(duration_ms)g ms)"
+        log.info(words, fields, extra={"event": "request", "fields": fields})

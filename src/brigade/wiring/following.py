@@ -82,6 +82,7 @@ class FollowUnit(Unit):
                         state=scene.state,
                         clock=clock,
                         meters=scene.meters,
+                        observers=scene.voice.observers(self._name, following=True),
                         tell=tell,
                         stop=stop,
                     )
@@ -148,7 +149,7 @@ class ScheduleUnit(Unit):
             took = await self._runs.run(
                 work,
                 since_ns=since_ns,
-                observer=Fanout([seen, left, metered.observer]),
+                observer=Fanout([seen, left, metered.observer, *scene.voice.observers(work.name, following=False)]),
                 tell=lambda words: scene.voice.trouble(work.name, words),
             )
             metered.result = took.result

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from brigade.config.load import Loaded
 from brigade.config.replications import LiveMode
+from brigade.config.secrets import password_of, secrets_of
 from brigade.control.meters import Meters
 from brigade.control.units import Unit, Units
 from brigade.engine.groups import first_error
@@ -52,6 +53,7 @@ class Live:
         Raises `ConfigError` where the configuration cannot work, `StateError` without a state.
         """
         _check(self._wiring)
+        self._voice.hide(_secrets(self._wiring))
         async with self._wiring.opened_state() as state:
             with first_error():
                 async with asyncio.TaskGroup() as group:
@@ -83,6 +85,7 @@ class Live:
         earlier = self._wiring, self._roles
         try:
             self._wiring = self._wiring.renewed(loaded)
+            self._voice.hide(_secrets(self._wiring))
             _check(self._wiring, earlier[0])
             self._roles = roles_of(self._wiring, self._named)
             wanted = await _wanted(self._scene(state))
@@ -129,6 +132,12 @@ async def _wanted(scene: Scene) -> list[Unit]:
         heard = await heard_of(scene, numbers, LiveMode.GATEWAY)
         units.append(GatewayUnit(scene, scene.config.gateway, heard))
     return units
+
+
+def _secrets(wiring: Wiring) -> set[str]:
+    """Whatever a reading of the configuration and the environment make us know."""
+    found = (wiring.environment.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+    return {*secrets_of(config_of(wiring)), *password_of(wiring.state_url()), *filter(None, found)}
 
 
 def _check(wiring: Wiring, earlier: Wiring | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ from brigade.config.replications import LiveMode, ReplicationSection
 from brigade.control.meters import Meters
 from brigade.control.run_all import Ended
 from brigade.control.watching import Failures
+from brigade.engine.report import Observer
 from brigade.errors import UsageError
 from brigade.wiring.wiring import Wiring
 
@@ -33,11 +34,13 @@ class Role(StrEnum):
 
 
 class Voice(Protocol):
-    """Hears what a person is told."""
+    """Hears what a person is told. `hide` names secrets that must not be told in any case."""
 
+    def hide(self, secrets: Iterable[str]) -> None: ...
     def started(self, words: str) -> None: ...
     def trouble(self, name: str, words: str) -> None: ...
     def ended(self, ended: Ended, failures: Failures) -> None: ...
+    def observers(self, name: str, *, following: bool) -> Sequence[Observer]: ...
 
 
 @dataclass(frozen=True, slots=True)

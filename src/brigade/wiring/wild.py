@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from brigade.config.replications import ReplicationSection
 from brigade.control.units import Unit
@@ -70,6 +71,7 @@ class WildUnit(Unit):
             state=scene.state,
             clock=scene.clock,
             meters=scene.meters,
+            observe=partial(scene.voice.observers, following=True),
             tell=scene.voice.trouble,
         )
         await following.run(stop)

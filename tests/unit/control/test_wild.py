@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert
 
 from brigade.clock import SystemClock
+from brigade.control.following import GivenUp
 from brigade.control.meters import Meters
 from brigade.control.wild import WildFollower, WildLimits
 from brigade.control.work import Work
@@ -92,6 +93,7 @@ class Scene:
             state=self.state,
             clock=CLOCK,
             meters=Meters(Telemetry(), CLOCK),
+            observe=lambda name: [GivenUp(name, lambda *words: self.told.append(words))],
             tell=lambda *words: self.told.append(words),
             limits=limits,
         )
