@@ -11,6 +11,8 @@ from brigade.wire.s3faults import Fault
 from brigade.wire.verify import Incoming
 
 MAX_KEY_BYTES = 4096
+# HTTP takes a missing length for an empty body; S3 does not where the body becomes an object.
+_TELLS_SIZE = ("PutObject", "UploadPart")
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def read_inbound(
         parameters=inbound.parameters,
         headers=by_name,
     )
-    inbound.size_bytes = _size(by_name)
+    inbound.size_bytes = _size(by_name, default=None if inbound.operation.name in _TELLS_SIZE else 0)
     return inbound
 
 
@@ -107,11 +109,13 @@ def _bucket_of_host(host: str, domains: Sequence[str]) -> str:
     return ""
 
 
-def _size(by_name: dict[str, str]) -> int | None:
+def _size(by_name: dict[str, str], *, default: int | None) -> int | None:
     """The length of the body, None where it comes in chunks of HTTP's own and nothing tells."""
     if "transfer-encoding" in by_name:
         return None
-    length = by_name.get("content-length", "0")
+    length = by_name.get("content-length")
+    if length is None:
+        return default
     if not (length.isascii() and length.isdigit() and len(length) < 18):
         raise Fault("InvalidRequest", "Content-Length is not a number.")
     return int(length)

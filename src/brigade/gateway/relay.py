@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -94,7 +95,8 @@ class Outflow:
         headers = [("Content-Type", "application/xml"), ("x-amz-request-id", request_id), ("Server", "brigade")]
         if fault.status == 503:
             headers.append(("Retry-After", "1"))
-        return await self.answer(fault.status, fault.code, headers, fault_document(fault, resource, request_id))
+        reason = HTTPStatus(fault.status).phrase
+        return await self.answer(fault.status, reason, headers, fault_document(fault, resource, request_id))
 
     def allow_body(self) -> None:
         """Give leave to send, where the client waits for it."""

@@ -101,7 +101,7 @@ class Verifier:
         """Who asks, None for a request without any signature. Raises `Fault`."""
         header = request.headers.get("authorization")
         in_query = _signed_in_query(request.query)
-        if header is None:
+        if not header:
             if not in_query:
                 return None
             return self._check_query(request, now_ns)
@@ -137,17 +137,17 @@ class Verifier:
         given = _authorization_fields(header)
         access_key, scope = self._scope(given["Credential"], code)
         headers = request.headers
+        access = self._access(access_key, headers.get("x-amz-security-token"), now_ns)
         moment_ns, amz_date = _moment_of(headers)
-        if amz_date[:8] != scope.date:
-            raise Fault(code, f'Invalid credential date "{scope.date}". It is not the date of the request.')
         if abs(now_ns - moment_ns) > WINDOW_NS:
             raise Fault("RequestTimeTooSkewed", extra={"MaxAllowedSkewMilliseconds": "900000"})
+        if amz_date[:8] != scope.date:
+            raise Fault(code, f'Invalid credential date "{scope.date}". It is not the date of the request.')
         content_hash = headers.get("x-amz-content-sha256")
         if content_hash is None:
             raise Fault("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
         payload = payload_of(content_hash)
         claim = _Claim(access_key, scope, given["SignedHeaders"], given["Signature"], amz_date, code)
-        access = self._access(access_key, headers.get("x-amz-security-token"), now_ns)
         key = self._confirm(request, canonical_query(_pairs(request.query)), claim, access.credentials, content_hash)
         seed = Seed(key, amz_date, str(scope), claim.signature) if payload.has_signed_chunks else None
         return Verified(access_key, payload, content_hash, seed)

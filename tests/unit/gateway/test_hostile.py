@@ -156,6 +156,17 @@ async def test_a_body_of_unknown_length_is_refused(scene):
     assert code_of(answer) == "MissingContentLength"
 
 
+async def test_an_object_needs_a_length_and_a_setting_does_not(scene):
+    for target, query in (("/b/k", ""), ("/b/k", "partNumber=1&uploadId=u")):
+        headers = [*scene.client.sign("PUT", target, query), ("connection", "close")]
+        answer = await scene.client.raw(scene.client.request_bytes("PUT", f"{target}?{query}", headers))
+        assert answer.startswith(b"HTTP/1.1 411 Length Required\r\n")
+        assert code_of(answer) == "MissingContentLength"
+    headers = [*scene.client.sign("PUT", "/b/k", "acl="), ("connection", "close")]
+    answer = await scene.client.raw(scene.client.request_bytes("PUT", "/b/k?acl=", headers))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 async def test_what_travels_compressed_is_not_unpacked(scene):
     bomb = b"\x1f\x8b" + bytes(1000)
     headers = [("content-encoding", "gzip")]

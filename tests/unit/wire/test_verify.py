@@ -233,6 +233,17 @@ def test_the_window_is_fifteen_minutes_either_way():
         assert refused(request, NOW + seconds * SECOND) == "RequestTimeTooSkewed"
 
 
+def test_a_moment_far_off_is_told_before_a_credential_of_another_day():
+    request = signed()
+    moved = {**request.headers, "x-amz-date": "20100707T215304Z"}
+    assert refused(request._replace(headers=moved)) == "RequestTimeTooSkewed"
+
+
+def test_an_empty_authorization_is_none():
+    request = Incoming("GET", "/bucket", "", {"host": "h", "authorization": ""}, "/bucket")
+    assert check(request) is None
+
+
 def test_a_link_lives_from_just_before_its_date_to_its_end():
     request = presigned(expires=600)
     assert check(request, NOW + 600 * SECOND) is not None
@@ -298,7 +309,12 @@ def test_no_signature_is_nobody_and_two_are_one_too_many():
         ("AWS4-HMAC-SHA256 Credential=a/20261120/r/s3/aws4_request, Signature=0", "AuthorizationHeaderMalformed"),
         ("AWS4-HMAC-SHA256 a, a, a", "AuthorizationHeaderMalformed"),
         ("AWS AKIAEXAMPLE:xyz", "InvalidRequest"),
-        ("", "InvalidArgument"),
+        ("AWS4 HAHAHA", "InvalidArgument"),
+        # Who asks comes before when: the date of this credential is not that of the request either.
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20150930/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "InvalidAccessKeyId",
+        ),
     ],
 )
 def test_headers_that_are_no_authorization_are_refused(header, code):
