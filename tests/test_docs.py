@@ -12,6 +12,7 @@ import typer
 
 from brigade import errors
 from brigade.cli.main import INTERRUPTED, VERBS
+from brigade.config.api import ApiSection
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
@@ -33,6 +34,7 @@ SECTIONS = [
     ReplicationSection,
     *STORE_SECTIONS.values(),
     GatewaySection,
+    ApiSection,
     TlsSection,
     UserSection,
     RouteSection,

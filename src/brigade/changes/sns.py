@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from brigade.changes.events import Confirmation
 from brigade.changes.fetch import Fetch
 from brigade.clock import Clock
-from brigade.errors import ConfigError, Refused
+from brigade.errors import Refused
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -48,17 +48,6 @@ def is_sns_url(url: str) -> bool:
         return False
     plain = not parts.username and not parts.password and port in (None, 443)
     return parts.scheme == "https" and plain and _HOST(parts.hostname or "") is not None
-
-
-def require_cryptography() -> None:
-    """Raise `ConfigError` with what to install, unless signatures can be checked."""
-    try:
-        import cryptography  # noqa: F401 (only whether it is there)
-    except ImportError:
-        raise ConfigError(
-            "SNS signatures cannot be checked: the package cryptography is not installed",
-            hint="pip install 'bucket-brigade[sns]', or give the webhook a secret instead of topics",
-        ) from None
 
 
 class SnsMessages:

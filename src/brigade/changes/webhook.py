@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from brigade.changes.base import Intake
 from brigade.changes.events import parse_events
 from brigade.changes.fetch import Fetch, fetch
-from brigade.changes.sns import SnsMessages, require_cryptography
+from brigade.changes.sns import SnsMessages
 from brigade.clock import Clock
 from brigade.errors import BrigadeError, ConfigError, Refused
 
@@ -76,8 +76,6 @@ class Webhook:
 
     def update(self, settings: WebhookSettings, intakes: Mapping[str, Intake]) -> None:
         """Take up other paths, secrets, topics and limits, from the next request on. The address stays as it is."""
-        if settings.topics:
-            require_cryptography()
         self._settings = settings
         self._intakes = dict(intakes)
         self._secrets = [secret.encode() for secret in settings.secrets]

@@ -35,6 +35,8 @@ VERBS = {
     "dismiss": Verb("dismiss", "Leave what has failed as it is, with a note on why."),
     "notifications": Verb("notifications", "Have buckets send their events to the feeds that follow them."),
     "route": Verb("route", "Change where the gateway sends requests, while it runs."),
+    "replication": Verb("replication", "Set up, look at, pause and resume replications."),
+    "token": Verb("token", "Make, list and revoke the tokens of the API."),
     "store": Verb("store", "Look at the stores of the configuration."),
     "config": Verb("config", "Write, check and describe the configuration."),
     "demo": Verb("demo", "Show the main job on two real S3 servers of its own."),

@@ -78,10 +78,11 @@ class _Runner:
     async def run(self, names: list[str], parallel: int) -> int:
         """All of them; returns the worst exit code."""
         from brigade.control.run_all import run_all
+        from brigade.wiring.merging import with_documents
         from brigade.wiring.routes import ready_works
 
-        works = await ready_works(self._wiring, names)
         async with self._wiring.opened_state() as state:
+            works = await ready_works(await with_documents(self._wiring, state), names)
             jobs = [self._job(work, state) for work in works]
             return await run_all(jobs, at_once=parallel, tell=self._tell)
 

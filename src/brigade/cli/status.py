@@ -51,9 +51,11 @@ def status(
 async def _ask(wiring: Wiring, names: list[str]) -> list[Status]:
     from brigade.control.status import status as ask
     from brigade.wiring.known import configured
+    from brigade.wiring.merging import with_documents
 
     async with wiring.opened_state() as state:
-        return await ask(state, wiring.clock, configured=configured(wiring), names=names)
+        known = configured(await with_documents(wiring, state))
+        return await ask(state, wiring.clock, configured=known, names=names)
 
 
 def _values(status: Status) -> dict[str, object]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brigade.errors import ConfigError
 
 if TYPE_CHECKING:
+    from brigade.config.document import Problem
     from brigade.config.model import Config
 
 FILE_NAME = "brigade.yaml"
@@ -19,10 +20,11 @@ FILE_VARIABLE = "BRIGADE_CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that was found valid, and the file it stands in."""
+    """A configuration that was found valid, the file it stands in, and what that says, references resolved."""
 
     file: Path
     config: Config
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def directory(self) -> Path:
@@ -59,28 +61,36 @@ def examine_config(file: Path, environment: Mapping[str, str]) -> Loaded | list[
 
     Raises `ConfigError` for a file that cannot be read or is not YAML.
     """
-    from pydantic import ValidationError
-
-    from brigade.config.crosscheck import cross_check
     from brigade.config.document import read_document
     from brigade.config.interpolate import interpolate
-    from brigade.config.model import Config
-    from brigade.config.problems import explain, format_problem
+    from brigade.config.problems import format_problem
 
     document = read_document(_read(file), str(file))
     if not isinstance(document.values, dict):
         return [f"{file}: the configuration is empty" if document.values is None else f"{file}: not a section"]
+    values: Any
     values, problems = interpolate(document.values, environment=environment, directory=file.parent)
+    judged = judge(values, file.parent)
+    if not problems and not isinstance(judged, list):
+        return Loaded(file.absolute(), judged, values)
+    problems += judged if isinstance(judged, list) else []
+    placed = sorted(((document.line_of(problem.place), problem) for problem in problems), key=itemgetter(0))
+    return [format_problem(problem, str(file), line) for line, problem in placed]
+
+
+def judge(values: Mapping[str, Any], directory: Path) -> Config | list[Problem]:
+    """The configuration that these values are, or every mistake in them."""
+    from pydantic import ValidationError
+
+    from brigade.config.crosscheck import cross_check
+    from brigade.config.model import Config
+    from brigade.config.problems import explain
+
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        problems += explain(error, Config)
-    else:
-        problems += cross_check(config, file.parent)
-        if not problems:
-            return Loaded(file.absolute(), config)
-    placed = sorted(((document.line_of(problem.place), problem) for problem in problems), key=itemgetter(0))
-    return [format_problem(problem, str(file), line) for line, problem in placed]
+        return explain(error, Config)
+    return cross_check(config, directory) or config
 
 
 def _read(file: Path) -> str:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from brigade.config.api import ApiSection
 from brigade.config.feeds import WebhookSection
-from brigade.config.fields import Section, Text
+from brigade.config.fields import Secret, Section, Text
 from brigade.config.gateway import GatewaySection
 from brigade.config.observing import LogSection, MetricsSection
 from brigade.config.replications import ReplicationSection
@@ -26,6 +27,10 @@ class Config(Section):
     replications: Annotated[dict[str, ReplicationSection], Field(description="What is kept in step, by name")] = Field(
         default_factory=dict
     )
+    seal_key: Annotated[
+        Secret | None, Field(repr=False, description="Seals the secrets of what is set up at run time")
+    ] = None
+    api: Annotated[ApiSection | None, Field(description="The control API and the pages")] = None
     gateway: Annotated[GatewaySection | None, Field(description="An S3 endpoint in front of the stores")] = None
     webhook: Annotated[WebhookSection | None, Field(description="Where stores post their events")] = None
     log: Annotated[LogSection, Field(description="What `brigade run` writes while it goes on")] = LogSection()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from brigade.config.api import ApiSection
 from brigade.config.document import Place, Problem, dotted
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
@@ -25,10 +26,6 @@ _GATEWAY_SECTIONS: Mapping[tuple[str | int, int], type[BaseModel]] = {
     ("routes", 4): RouteSection,
 }
 
-# Keys that the design has and this version has not.
-_NOT_YET: Mapping[str, str] = {
-    "api": "the control API is not in this version",
-}
 _WORDS: Mapping[str, str] = {
     "string_type": "must be text: put quotes around it",
     "bool_type": "must be true or false",
@@ -68,9 +65,6 @@ def _problem(detail: Any, root: type[BaseModel]) -> Problem:
 
 
 def _unknown_key(place: Place, section: type[BaseModel]) -> str:
-    pattern = ".".join("*" if len(place) > 1 and i == 1 else str(part) for i, part in enumerate(place))
-    if pattern in _NOT_YET:
-        return f"remove this key: {_NOT_YET[pattern]}"
     known = list(section.model_fields)
     near = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
     return f"unknown key, did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
@@ -78,6 +72,10 @@ def _unknown_key(place: Place, section: type[BaseModel]) -> str:
 
 def _section_at(place: Place, tag: str, root: type[BaseModel]) -> type[BaseModel]:
     match place[:1], len(place):
+        case ("api",), 2:
+            return ApiSection
+        case ("api",), _:
+            return TlsSection
         case ("gateway",), length:
             return _GATEWAY_SECTIONS.get((place[1], length), GatewaySection)
         case ("webhook",), length:

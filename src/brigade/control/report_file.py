@@ -14,10 +14,20 @@ from brigade.errors import BrigadeError, UsageError
 _BUFFER_BYTES = 256 * 1024
 
 
+def report_line(outcome: Outcome) -> str:
+    """The line of one object. Keys may hold anything, so all but ASCII is escaped."""
+    key, action, reason, proof, size_bytes, error, duration_seconds = outcome
+    return (
+        f'{{"key": {quoted(key)}, "action": "{action}", "reason": {quoted(reason)}, "proof": "{proof}", '
+        f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}, '
+        f'"duration_seconds": {duration_seconds:.4f}}}\n'
+    )
+
+
 class ReportFile:
     """An observer that writes a line for each object.
 
-    Keys may hold anything, so all but ASCII is escaped. A file that cannot be written does not stop the run; it
+    A file that cannot be written does not stop the run; it
     makes it fail at the end, because a report with holes must not pass for a whole one.
     """
 
@@ -30,14 +40,8 @@ class ReportFile:
             raise UsageError(f"--report {path}: cannot be written: {error.strerror}") from None
 
     def outcome(self, outcome: Outcome) -> None:
-        key, action, reason, proof, size_bytes, error, duration_seconds = outcome
-        line = (
-            f'{{"key": {quoted(key)}, "action": "{action}", "reason": {quoted(reason)}, "proof": "{proof}", '
-            f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}, '
-            f'"duration_seconds": {duration_seconds:.4f}}}\n'
-        )
         try:
-            self._file.write(line)
+            self._file.write(report_line(outcome))
         except OSError as caught:
             self._broken = self._broken or caught
 

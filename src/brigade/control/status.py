@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,15 +12,17 @@ from brigade.state.rows import Lag, ReplicationRow, Run, RunState
 from brigade.state.state import State
 
 _SECOND_NS = 1_000_000_000
+_NO_LAG = Lag(0, None, 0)
 
 
 class Standing(StrEnum):
     """How a replication stands; the first that fits, from the top.
 
-    `FAILING`: something is parked, or the last run did not end well. `RUNNING`: a run goes on. `BEHIND`: keys wait, or
+    `PAUSED`: somebody has ordered it to rest. `FAILING`: something is parked, or the last run did not end well. `RUNNING`: a run goes on. `BEHIND`: keys wait, or
     the last run was cut off. `NEW`: it has never run. `IN_STEP`: the last run ended in step and nothing waits.
     """
 
+    PAUSED = "paused"
     FAILING = "failing"
     RUNNING = "running"
     BEHIND = "behind"
@@ -62,16 +64,36 @@ async def status(
     rows = await state.replications.all()
     chosen: list[tuple[str, ReplicationRow | None]] = [(row.name, row) for row in rows]
     if configured is not None:
-        chosen = [found for known in configured for found in _rows_of(known, rows)]
+        by_identity = {row.identity: row for row in rows}
+        chosen = [found for known in configured for found in _rows_of(known, rows, by_identity)]
     if names:
         _refuse_unknown(names, chosen)
         chosen = [(name, row) for name, row in chosen if any(_is_named(name, each) for each in names)]
-    return [await _status(state, clock, name, row) for name, row in chosen]
+    lags, newest, dismissed = (
+        await state.backlog.lags(),
+        await state.runs.newest(),
+        await state.backlog.dismissed_lately(),
+    )
+    orders, now_ns = await state.control.orders.all(), clock.now_ns()
+    paused = {name for name, order in orders.items() if order.paused}
+    return [
+        _status(
+            name,
+            lags.get(row.id, _NO_LAG) if row is not None else _NO_LAG,
+            newest.get(row.id) if row is not None else None,
+            dismissed.get(row.id, 0) if row is not None else 0,
+            now_ns,
+            paused=any(_is_named(name, each) for each in paused),
+        )
+        for name, row in chosen
+    ]
 
 
-def _rows_of(known: Known, rows: Sequence[ReplicationRow]) -> list[tuple[str, ReplicationRow | None]]:
+def _rows_of(
+    known: Known, rows: Sequence[ReplicationRow], by_identity: Mapping[str, ReplicationRow]
+) -> list[tuple[str, ReplicationRow | None]]:
     if known.identity is not None:
-        return [(known.name, next((row for row in rows if row.identity == known.identity), None))]
+        return [(known.name, by_identity.get(known.identity))]
     return [(row.name, row) for row in rows if row.name.startswith(f"{known.name}/")] or [(known.name, None)]
 
 
@@ -86,17 +108,11 @@ def _is_named(name: str, wanted: str) -> bool:
     return name == wanted or name.startswith(f"{wanted}/")
 
 
-async def _status(state: State, clock: Clock, name: str, row: ReplicationRow | None) -> Status:
-    if row is None:
-        return Status(name, Standing.NEW, 0, 0.0, 0, 0, None, None)
-    lag = await state.backlog.lag(row.id)
-    last = await state.runs.last(row.id)
-    now_ns = clock.now_ns()
+def _status(name: str, lag: Lag, last: Run | None, dismissed: int, now_ns: int, *, paused: bool) -> Status:
     result = None if last is None else _result(last, now_ns)
     waited_ns = 0 if lag.oldest_marked_ns is None else max(0, now_ns - lag.oldest_marked_ns)
-    dismissed = await state.backlog.dismissed_since(row.id, 0 if last is None else last.started_ns)
-    waited_seconds = waited_ns / _SECOND_NS
-    return Status(name, _standing(lag, result), lag.length, waited_seconds, lag.parked, dismissed, last, result)
+    standing = Standing.PAUSED if paused else _standing(lag, result)
+    return Status(name, standing, lag.length, waited_ns / _SECOND_NS, lag.parked, dismissed, last, result)
 
 
 def _result(run: Run, now_ns: int) -> RunState:

@@ -298,11 +298,9 @@ class Backlog:
             partial(backlog_dismissals.dismissed, replication_id=replication_id, limit=limit)
         )
 
-    async def dismissed_since(self, replication_id: int, since_ns: int) -> int:
-        """How many keys were left by decision at that time or later."""
-        return await self._database.read.run(
-            partial(backlog_dismissals.count_since, replication_id=replication_id, since_ns=since_ns)
-        )
+    async def dismissed_lately(self) -> dict[int, int]:
+        """How many keys were left by decision since the newest run of their replication began, where there are any."""
+        return await self._database.read.run(backlog_dismissals.dismissed_lately)
 
     async def claimed(self, replication_id: int, keys: Collection[str]) -> set[str]:
         """Those of the keys that somebody is at work on."""

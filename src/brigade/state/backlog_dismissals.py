@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from brigade.state.keys import decode_key
 from brigade.state.rows import DismissedRow
-from brigade.state.schema import backlog, dismissals
+from brigade.state.schema import backlog, dismissals, runs
 
 
 def dismiss(connection: Connection, where: Sequence[Any], note: str, now_ns: int) -> int:
@@ -32,8 +32,14 @@ def dismissed(connection: Connection, replication_id: int, limit: int) -> list[D
     return [DismissedRow(decode_key(row.key), row.error, row.note, row.dismissed_ns) for row in rows]
 
 
-def count_since(connection: Connection, replication_id: int, since_ns: int) -> int:
-    """How many decisions were made at that time or later."""
-    columns = dismissals.c
-    query = select(func.count()).where(columns.replication_id == replication_id, columns.dismissed_ns >= since_ns)
-    return int(connection.execute(query).scalar_one())
+def dismissed_lately(connection: Connection) -> dict[int, int]:
+    """How many decisions each replication has had since its newest run began, where there were any."""
+    began = select(runs.c.replication_id, func.max(runs.c.started_ns).label("ns")).group_by(runs.c.replication_id)
+    newest = began.subquery()
+    query = (
+        select(dismissals.c.replication_id, func.count())
+        .join(newest, dismissals.c.replication_id == newest.c.replication_id, isouter=True)
+        .where(dismissals.c.dismissed_ns >= func.coalesce(newest.c.ns, 0))
+        .group_by(dismissals.c.replication_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query).all()}

@@ -93,11 +93,15 @@ class Runs:
         found = await self.history(replication_id, 1, before=before)
         return found[0] if found else None
 
-    async def history(self, replication_id: int, limit: int, *, before: Run | None = None) -> list[Run]:
-        """The newest runs, newest first."""
+    async def history(
+        self, replication_id: int, limit: int, *, before: Run | None = None, before_id: int | None = None
+    ) -> list[Run]:
+        """The newest runs, newest first; of one replication ids rise with time."""
         query = select(runs).where(runs.c.replication_id == replication_id).order_by(runs.c.fence.desc()).limit(limit)
         if before is not None:
             query = query.where(runs.c.fence < before.fence)
+        if before_id is not None:
+            query = query.where(runs.c.id < before_id)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return [to_run(row) for row in rows]
 
@@ -105,6 +109,22 @@ class Runs:
         """Whether others may take part in a run that goes on."""
         query = select(ranges.c.id).where(ranges.c.run_id == run.id).limit(1)
         return await self._database.read.run(lambda connection: connection.execute(query).first()) is not None
+
+    async def newest(self) -> dict[int, Run]:
+        """The newest run of each replication that ever had one."""
+        newest = select(runs.c.replication_id, func.max(runs.c.fence).label("fence")).group_by(runs.c.replication_id)
+        found = newest.subquery()
+        query = select(runs).join(
+            found, (runs.c.replication_id == found.c.replication_id) & (runs.c.fence == found.c.fence)
+        )
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return {row.replication_id: to_run(row) for row in rows}
+
+    async def find(self, run_id: int) -> Run | None:
+        """One run, None if there never was one of this number."""
+        query = select(runs).where(runs.c.id == run_id)
+        row = await self._database.read.run(lambda connection: connection.execute(query).first())
+        return to_run(row) if row is not None else None
 
     async def _change(self, run: Run, values: dict[str, object]) -> Run:
         lease_until_ns = self._clock.now_ns() + round(run.lease_seconds * _SECOND_NS)

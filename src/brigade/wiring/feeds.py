@@ -146,11 +146,8 @@ def _intake(scene: Scene, heard: Heard, kind: LiveMode, store: str) -> Intake:
 
 
 def _webhook_settings(section: WebhookSection) -> WebhookSettings:
-    from brigade.changes.sns import require_cryptography
     from brigade.changes.webhook import WebhookSettings
 
-    if section.topics:
-        require_cryptography()
     host, port = section.listen
     return WebhookSettings(host=host, port=port, secrets=tuple(section.secrets), topics=tuple(section.topics))
 

@@ -18,6 +18,7 @@ from brigade.errors import UsageError
 from brigade.wiring.wiring import Wiring
 
 if TYPE_CHECKING:
+    from brigade.config.load import Loaded
     from brigade.config.model import Config
     from brigade.state.state import State
 
@@ -26,11 +27,14 @@ _HEARD_BY_AGENTS = {LiveMode.WATCH, LiveMode.WEBHOOK, LiveMode.SQS}
 
 
 class Role(StrEnum):
-    """What a process does: copies, serves clients, or listens to what others tell: directories, webhook, queues."""
+    """What a process does: copies, serves clients, listens to what others tell (directories, webhook, queues), or
+    serves those who look and act.
+    """
 
     WORKER = "worker"
     GATEWAY = "gateway"
     AGENT = "agent"
+    API = "api"
 
 
 class Voice(Protocol):
@@ -47,8 +51,10 @@ class Voice(Protocol):
 class Scene:
     """One reading of the configuration; another reading makes another scene with the same state.
 
-    `shares_port`: other processes of this machine listen on the gateway's port too. `number`: which of them this one
-    is; 0 is the first, which has started the others and keeps the schedules to itself.
+    `wiring` knows the file and what was set up at run time, `file` is the file alone. `paused` are the replications that
+    are to rest: what changes meanwhile is noted all the same. `shares_port`: other processes of this machine listen on
+    the gateway's port too. `number`: which of them this one is; 0 is the first, which has started the others and keeps
+    the schedules to itself.
     """
 
     wiring: Wiring
@@ -56,6 +62,8 @@ class Scene:
     state: State
     voice: Voice
     meters: Meters
+    file: Loaded | None = None
+    paused: frozenset[str] = frozenset()
     shares_port: bool = False
     number: int = 0
 
@@ -83,7 +91,7 @@ class Scene:
     def spec_of(self, section: ReplicationSection) -> object:
         """All that a replication depends on: if it is equal, nothing has changed for it."""
         stores = self.wiring.store_section(section.source), self.wiring.store_section(section.target)
-        return self.roles - {Role.GATEWAY}, section, stores
+        return self.roles & {Role.WORKER, Role.AGENT}, section, stores
 
 
 def config_of(wiring: Wiring) -> Config:
@@ -101,13 +109,14 @@ def roles_of(wiring: Wiring, named: Sequence[Role]) -> frozenset[Role]:
         Role.GATEWAY: config.gateway is not None,
         Role.AGENT: bool(live & _HEARD_BY_AGENTS),
     }
+    useful[Role.API] = config.api is not None
     for role in named:
         if not useful[role]:
             raise UsageError(f"the configuration has nothing to do for a process that is {role} only")
-    goes_on = live or config.gateway or any(each.every_seconds for each in config.replications.values())
-    if not goes_on:
+    scheduled = any(each.every_seconds for each in config.replications.values())
+    if not (live or scheduled or config.gateway or config.api):
         raise UsageError(
-            "nothing here goes on: no replication has live or a schedule, and there is no gateway",
+            "nothing here goes on: no replication has live or a schedule, and there is neither gateway nor api",
             hint="`brigade run --once` runs each replication once",
         )
     return frozenset(named) or frozenset(role for role, is_useful in useful.items() if is_useful)

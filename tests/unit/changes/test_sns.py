@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from brigade.changes.events import Confirmation
 from brigade.changes.sns import SnsMessages, is_sns_url, signed_text
 from brigade.changes.webhook import Webhook, WebhookSettings
-from brigade.errors import ConfigError, Refused, Unavailable
+from brigade.errors import Refused, Unavailable
 from brigade.testing.clock import ManualClock
 from brigade.testing.marks import until
 
@@ -233,10 +232,3 @@ async def test_a_webhook_confirms_the_subscription_of_its_topic(intake, fetched)
 
 async def test_a_certificate_that_does_not_come_has_the_message_sent_again(intake):
     assert await posted(intake, Fetched(Unavailable("no answer")), message(), topics=(TOPIC,)) == 503
-
-
-def test_without_the_package_the_settings_are_refused_with_what_to_do(intake, fetched, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(ConfigError, match="pip install"):
-        Webhook(WebhookSettings(topics=(TOPIC,)), {"/events": intake}, ManualClock(), fetch=fetched)
-    Webhook(WebhookSettings(secrets=("long enough",)), {"/events": intake}, ManualClock(), fetch=fetched)

@@ -138,9 +138,13 @@ def test_mistakes_in_replications(tmp_path: Path, source: str, target: str, more
     assert any(expected in line for line in lines), lines
 
 
-def test_keys_of_later_versions_say_so(tmp_path: Path):
-    lines = mistakes(tmp_path, "api: {listen: y}\n")
-    assert lines == ["brigade.yaml:1: api: remove this key: the control API is not in this version"]
+def test_the_api_listens_where_it_is_told(tmp_path: Path):
+    config = load_config(write(tmp_path, 'api: {listen: "[::1]:9000", tls: {certificate: c}}\n'), {}).config
+    assert config.api is not None
+    assert config.api.listen == ("::1", 9000)
+    (line,) = mistakes(tmp_path, "api: {lisen: y}\n")
+    assert line == "brigade.yaml:1: api.lisen: unknown key, did you mean listen?"
+    assert "certificate" in mistakes(tmp_path, "api: {tls: {certificat: c}}\n")[0]
 
 
 def test_all_mistakes_are_found_in_the_order_of_the_file(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""The control API: one face of the use cases in `brigade.control`."""

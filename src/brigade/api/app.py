@@ -1,0 +1,33 @@
+"""The application: its parts, its bounds, its document."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from brigade import __version__
+from brigade.api import access, replications
+from brigade.api.bounds import Bounds
+from brigade.api.failing import ANSWERS, install
+from brigade.api.office import Office
+
+PREFIX = "/api/v1"
+
+
+def make_app(office: Office) -> FastAPI:
+    """The API on this office. It opens and closes nothing itself."""
+    app = FastAPI(
+        title="Brigade",
+        version=__version__,
+        summary="Keeps object stores in step.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.office = office
+    install(app)
+    app.add_middleware(Bounds)
+    router = APIRouter(prefix=PREFIX, responses=ANSWERS)
+    for part in (replications, access):
+        router.include_router(part.router)
+    app.include_router(router)
+    return app

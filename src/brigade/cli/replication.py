@@ -1,0 +1,196 @@
+"""`brigade replication`: set up, look at, pause and resume what is kept in step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from brigade.cli import options
+from brigade.cli.client import Api, Client, segment
+from brigade.cli.text import one_line
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Set up, look at, pause and resume replications.",
+)
+
+Replication = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting as in the file; the value is YAML. May be repeated."),
+]
+
+
+@app.callback()
+def replication() -> None:
+    """Set up, look at, pause and resume replications."""
+
+
+@app.command(name="list")
+def list_all(
+    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
+) -> None:
+    """List the replications, of the file and set up at run time, and how they stand."""
+
+    async def ask(client: Client) -> None:
+        for each in (await client.ask("GET", "/replications")).value:
+            typer.echo(json.dumps(each) if as_json else _line(each))
+
+    _with_client(ask, api, config, state)
+
+
+@app.command()
+def show(
+    name: Replication,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Show one replication: its settings, its orders, how it stands."""
+
+    async def ask(client: Client) -> None:
+        found = (await client.ask("GET", f"/replications/{segment(name)}")).value
+        typer.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+
+    _with_client(ask, api, config, state)
+
+
+@app.command()
+def create(
+    name: Replication,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
+    settings: Setting = None,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Set up a replication. `brigade run` begins with it within a second or so."""
+
+    async def ask(client: Client) -> None:
+        wanted = {"source": source, "target": target, **_values(settings)}
+        await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
+        typer.echo(f"{one_line(name)} is set up")
+
+    _with_client(ask, api, config, state)
+
+
+@app.command()
+def change(
+    name: Replication,
+    settings: Setting = None,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Change settings of a replication that was set up at run time; those not named stay. An empty value takes one away."""
+
+    async def ask(client: Client) -> None:
+        place = f"/replications/{segment(name)}"
+        seen = await client.ask("GET", place)
+        wanted = {**seen.value["settings"], **_values(settings)}
+        wanted = {key: value for key, value in wanted.items() if value is not None}
+        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
+        typer.echo(f"{one_line(name)} is changed")
+
+    _with_client(ask, api, config, state)
+
+
+@app.command()
+def delete(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """Keep it in step no more. Objects stay as they are, on both sides."""
+    _order("DELETE", name, "", f"{one_line(name)} is gone; its objects stay", api, config, state)
+
+
+@app.command()
+def pause(
+    name: Replication,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Let it rest until it is resumed; what changes meanwhile is noted all the same."""
+    _order("POST", name, "/pause", f"{one_line(name)} is paused", api, config, state, body={"note": note})
+
+
+@app.command()
+def resume(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """Go on with it."""
+    _order("POST", name, "/resume", f"{one_line(name)} goes on", api, config, state)
+
+
+def _order(
+    method: str,
+    name: str,
+    what: str,
+    words: str,
+    api: str | None,
+    config: Path | None,
+    state: str | None,
+    *,
+    body: Any = None,
+) -> None:
+    async def ask(client: Client) -> None:
+        await client.ask(method, f"/replications/{segment(name)}{what}", body=body)
+        typer.echo(words)
+
+    _with_client(ask, api, config, state)
+
+
+def _with_client(
+    work: Callable[[Client], Awaitable[None]], api: str | None, config: Path | None, state: str | None
+) -> None:
+    from brigade.cli.client import connected
+    from brigade.cli.session import run_async
+
+    async def ask() -> None:
+        async with connected(api, config, state) as client:
+            await work(client)
+
+    run_async(ask)
+
+
+def _values(settings: list[str] | None) -> dict[str, Any]:
+    """What `--set` names; the dots of a key lead nowhere: settings of a replication are flat."""
+    from brigade.config.document import read_document
+    from brigade.errors import UsageError
+
+    values: dict[str, Any] = {}
+    for each in settings or []:
+        key, equals, text = each.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {each!r} is no KEY=VALUE")
+        values[key] = read_document(text, f"--set {key}").values
+    return values
+
+
+def _line(found: dict[str, Any]) -> str:
+    places = f"{found['settings'].get('source')} → {found['settings'].get('target')}"
+    standing = _standing(found)
+    return f"{one_line(found['name'])}: {standing}; {one_line(places)} ({found['origin']})"
+
+
+def _standing(found: dict[str, Any]) -> str:
+    if found["problem"]:
+        return f"not in force: {one_line(found['problem'])}"
+    stands = [each["standing"] for each in found["status"]]
+    return ", ".join(f"{stands.count(each)} {each}" if len(stands) > 1 else each for each in dict.fromkeys(stands))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [_line(found)]
+    if found["order"]["paused"]:
+        lines.append(f"  paused: {one_line(found['order']['note']) or 'no reason given'}")
+    lines += [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in found["settings"].items()]
+    for each in found["status"]:
+        waits = f"{each['backlog']} keys wait, the oldest for {each['lag_seconds']:.1f}s; {each['parked']} parked"
+        lines.append(f"  {one_line(each['name'])}: {each['standing']}; {waits}")
+    return lines

@@ -1,0 +1,107 @@
+"""The control API beside `brigade run`: what is set up and ordered holds within a second or so, and after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+SEAL_KEY = "0123456789" * 4
+
+
+async def until(condition, seconds=30.0):
+    """Wait for what must become true soon."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  files tell nobody
+            await asyncio.sleep(0.1)
+
+
+def configure(brigade, tmp_path, **api):
+    """A file with directories, and the API on a port of its own."""
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+    values = {
+        "seal_key": SEAL_KEY,
+        "stores": {"disk": {"type": "file", "root": str(tmp_path)}},
+        "replications": {"files": {"source": "disk:a", "target": "disk:b", "live": ["watch"]}},
+        "api": {"listen": "127.0.0.1:0", **api},
+    }
+    (brigade.directory / "brigade.yaml").write_text(json.dumps(values))
+
+
+async def started(brigade):
+    process = await brigade.start("run")
+    return process, (await brigade.said(process, "api: listens on")).split()[-1]
+
+
+async def test_what_is_set_up_and_ordered_by_the_api_holds_also_after_a_kill(brigade, tmp_path):
+    configure(brigade, tmp_path)
+    process, url = await started(brigade)
+    remote = {"BRIGADE_API": url}
+    (tmp_path / "a" / "one").write_text("1")
+    await until(lambda: asyncio.to_thread((tmp_path / "b" / "one").exists))
+    made = await brigade("replication", "create", "more", "disk:c", "disk:d", "--set", "live=[watch]", env=remote)
+    assert made.code == 0, made.words
+    (tmp_path / "c" / "two").write_text("2")
+    await until(lambda: asyncio.to_thread((tmp_path / "d" / "two").exists))
+    assert (await brigade("replication", "pause", "files", "--note", "moving house", env=remote)).code == 0
+    await brigade.kill(process)
+    process, url = await started(brigade)
+    remote = {"BRIGADE_API": url}
+    (tmp_path / "a" / "three").write_text("3")
+    (tmp_path / "c" / "four").write_text("4")
+    await until(lambda: asyncio.to_thread((tmp_path / "d" / "four").exists))
+    assert not (tmp_path / "b" / "three").exists()
+    by_api = await brigade("replication", "show", "files", "--json", env=remote)
+    by_state = await brigade("replication", "show", "files", "--json")
+    assert by_api.json == by_state.json
+    assert by_api.json["order"] == {"paused": True, "note": "moving house"}
+    assert (await brigade("replication", "resume", "files", env=remote)).code == 0
+    await until(lambda: asyncio.to_thread((tmp_path / "b" / "three").exists))
+    assert (await brigade("replication", "delete", "more", env=remote)).code == 0
+    listed = (await brigade("replication", "list", "--json", env=remote)).lines
+    assert [each["name"] for each in listed] == ["files"]
+    assert (tmp_path / "d" / "four").read_text() == "4"
+    process.send_signal(signal.SIGTERM)
+    ran = await brigade.ended(process, seconds=30)
+    assert ran.code == 0, ran.words
+
+
+async def test_the_first_token_locks_the_door_and_opens_it_to_others(brigade, tmp_path):
+    configure(brigade, tmp_path, listen="0.0.0.0:0")
+    process, url = await started(brigade)
+    assert url.startswith("http://127.0.0.1:")
+    assert "because there is no token" in await brigade.complained(process, "api")
+    token = (await brigade("token", "create", "ann", "--scope", "operate")).out.strip()
+    refused = await brigade("replication", "pause", "files", env={"BRIGADE_API": url})
+    assert refused.code == 1
+    assert "a token is needed" in refused.err
+    process.send_signal(signal.SIGHUP)
+    url = (await brigade.said(process, "api: listens on")).split()[-1]
+    assert url.startswith("http://0.0.0.0:")
+    (tmp_path / "token").write_text(f"{token}\n")
+    known = {"BRIGADE_API": url, "BRIGADE_TOKEN_FILE": str(tmp_path / "token")}
+    assert (await brigade("replication", "pause", "files", env=known)).code == 0
+    assert "scope admin" in (await brigade("replication", "delete", "files", env=known)).err
+    (listed,) = (await brigade("token", "list", "--json")).lines
+    assert (listed["name"], listed["used"] is not None) == ("ann", True)
+    assert (await brigade("token", "revoke", listed["id"])).code == 0
+    assert "wrong, revoked or expired" in (await brigade("replication", "list", env=known)).err
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process, seconds=30)).code == 0
+
+
+async def test_what_the_state_has_is_used_by_a_run_of_all_too(brigade, tmp_path):
+    configure(brigade, tmp_path)
+    (tmp_path / "c" / "two").write_text("2")
+    assert (await brigade("replication", "create", "more", "disk:c", "disk:d")).code == 0
+    refused = await brigade("replication", "create", "other", "disk:a", "disk:d")
+    assert (refused.code, "overlap" in refused.err) == (2, True), refused.words
+    assert "files" in (await brigade("status")).out
+    assert "more" in (await brigade("status")).out
+    assert (await brigade("run", "--once")).code == 0
+    assert (tmp_path / "d" / "two").read_text() == "2"

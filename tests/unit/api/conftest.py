@@ -1,0 +1,67 @@
+"""The API on a state of its own, asked in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brigade.api import inside
+from brigade.api.app import make_app
+from brigade.api.office import Office
+from brigade.clock import SystemClock
+from brigade.config.load import load_config
+from brigade.control.access import LOCAL, Scope, create_token
+from brigade.control.desk import Desk
+from brigade.state.state import State
+from brigade.wiring.plans import ConfiguredPlans
+from brigade.wiring.wiring import Wiring
+
+FILE = """\
+seal_key: "0123456789012345678901234567890123456789"
+stores:
+  m: {type: memory}
+  ceph: {type: s3, endpoint: "http://127.0.0.1:1", access_key: a, secret_key: canary-of-the-file}
+replications:
+  photos: {source: "m:photos", target: "m:copies"}
+gateway:
+  store: ceph
+  users:
+    ann: {keys: [{access_key: ann, secret_key: canary-of-ann}]}
+"""
+
+
+@pytest.fixture
+async def state(tmp_path: Path):
+    state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+    yield state
+    await state.close()
+
+
+@pytest.fixture
+def plans(tmp_path):
+    (tmp_path / "brigade.yaml").write_text(FILE)
+    loaded = load_config(tmp_path / "brigade.yaml", {})
+    return ConfiguredPlans(Wiring(SystemClock(), {}, tmp_path, loaded), loaded)
+
+
+@pytest.fixture
+def app(state, plans):
+    return make_app(Office(state, SystemClock(), lambda: plans, is_local=True))
+
+
+@pytest.fixture
+async def tokens(state, plans):
+    """A token of each scope."""
+    desk = Desk(state, SystemClock(), plans, LOCAL.actor)
+    return {scope: await create_token(desk, f"a {scope} token", scope) for scope in Scope}
+
+
+@pytest.fixture
+def ask(app):
+    """Asks the API as somebody at this machine."""
+
+    async def send(method, path, **more):
+        return await inside.ask(app, method, f"/api/v1{path}", **more)
+
+    return send

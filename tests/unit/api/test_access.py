@@ -1,0 +1,147 @@
+"""Who may ask what, and what a failure looks like."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.routing import APIRoute
+
+from brigade.api import inside
+from brigade.api.app import make_app
+from brigade.api.bounds import MOST_BODY_BYTES
+from brigade.api.office import Office
+from brigade.clock import SystemClock
+from brigade.control.access import Scope
+
+
+def bearer(token):
+    return {"authorization": f"Bearer {token}"}
+
+
+# What each operation needs. A new operation has to be written down here.
+NEEDS = {
+    ("GET", "/replications"): Scope.READ,
+    ("POST", "/replications"): Scope.ADMIN,
+    ("GET", "/replications/{name}"): Scope.READ,
+    ("PUT", "/replications/{name}"): Scope.ADMIN,
+    ("DELETE", "/replications/{name}"): Scope.ADMIN,
+    ("POST", "/replications/{name}/pause"): Scope.OPERATE,
+    ("POST", "/replications/{name}/resume"): Scope.OPERATE,
+    ("GET", "/tokens"): Scope.ADMIN,
+    ("POST", "/tokens"): Scope.ADMIN,
+    ("DELETE", "/tokens/{name}"): Scope.ADMIN,
+    ("GET", "/audit"): Scope.READ,
+}
+BODIES = {
+    "/replications": {"name": "new", "settings": {"source": "m:a", "target": "m:b"}},
+    "/replications/{name}": {"settings": {}},
+    "/tokens": {"name": "t", "scope": "read"},
+}
+
+
+def operations(app):
+    document = app.openapi()
+    return {
+        (method.upper(), path.removeprefix("/api/v1")) for path, each in document["paths"].items() for method in each
+    }
+
+
+async def test_every_operation_needs_its_scope(app, ask, tokens):
+    assert operations(app) == set(NEEDS)
+    for (method, path), needed in NEEDS.items():
+        where, body = path.replace("{name}", "nothing"), BODIES.get(path)
+        for scope, token in tokens.items():
+            answer = await ask(method, where, body=body, headers=bearer(token))
+            if scope.opens(needed):
+                assert answer.status not in (401, 403), (method, path, scope, answer.body)
+            else:
+                assert (answer.status, answer.json()["error"]["code"]) == (403, "forbidden"), (method, path, scope)
+        answer = await ask(method, where, body=body)
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer"), (method, path)
+        assert (await ask(method, where, body=body, headers=bearer("brg_0_x"))).status == 401
+
+
+async def test_without_any_token_this_machine_may_do_everything_and_no_page_of_another_site(app, ask, state, plans):
+    assert (await ask("GET", "/replications")).status == 200
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"host": "evil.example"},
+        {"host": "127.0.0.1.evil.example"},
+        {"host": "localhost:1@evil.example"},
+        {"origin": "null"},
+    ):
+        assert (await ask("POST", "/tokens", body=BODIES["/tokens"], headers=headers)).status == 401, headers
+    assert (await ask("GET", "/tokens", headers={"host": "[::1]:9100", "origin": "http://[::1]:9100"})).status == 200
+    outside = make_app(Office(state, SystemClock(), lambda: plans, is_local=False))
+    assert (await inside.ask(outside, "GET", "/api/v1/replications")).status == 401
+
+
+async def test_the_first_token_locks_the_door(ask):
+    made = await ask("POST", "/tokens", body={"name": "ann", "scope": "admin"})
+    assert made.status == 201
+    token = made.json()["token"]
+    assert (await ask("GET", "/tokens")).status == 401
+    (listed,) = (await ask("GET", "/tokens", headers=bearer(token))).json()
+    assert (listed["name"], listed["scope"], "token" in listed, token.split("_")[2] in str(listed)) == (
+        "ann",
+        "admin",
+        False,
+        False,
+    )
+    assert (await ask("DELETE", f"/tokens/{listed['id']}", headers=bearer(token))).status == 204
+    assert (await ask("GET", "/replications", headers=bearer(token))).status == 401
+
+
+async def test_the_audit_names_who_it_was(ask, tokens):
+    await ask("POST", "/replications/photos/pause", body={"note": "disk full"}, headers=bearer(tokens[Scope.OPERATE]))
+    page = (await ask("GET", "/audit", query={"limit": "1"}, headers=bearer(tokens[Scope.READ]))).json()
+    (entry,) = page["items"]
+    assert entry["actor"].startswith("a operate token (")
+    assert (entry["action"], entry["subject"], entry["detail"]) == (
+        "pause",
+        "replication photos",
+        {"note": "disk full"},
+    )
+    more = await ask("GET", "/audit", query={"before": page["next"]}, headers=bearer(tokens[Scope.READ]))
+    assert [each["action"] for each in more.json()["items"]] == ["create"] * 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status", "code"),
+    [
+        ("GET", "/replications/nothing", {}, 404, "missing"),
+        ("GET", "/nothing", {}, 404, "missing"),
+        ("PATCH", "/replications", {}, 405, "wrong_method"),
+        ("POST", "/replications", {"body": {"name": "x"}}, 422, "invalid"),
+        ("POST", "/replications", {"body": {"name": "a/b", "settings": {}}}, 422, "invalid"),
+        ("POST", "/replications", {"body": {"name": "photos", "settings": {}}}, 409, "exists"),
+        ("PUT", "/replications/photos", {"body": {"settings": {}}}, 428, "precondition_required"),
+        ("PUT", "/replications/photos", {"body": {"settings": {}}, "headers": {"if-match": '"x"'}}, 412, "stale"),
+        ("PUT", "/replications/photos", {"body": {"settings": {}}, "headers": {"if-match": '"1"'}}, 409, "refused"),
+        ("GET", "/audit", {"query": {"limit": "0"}}, 422, "invalid"),
+        ("POST", "/tokens", {"body": {"name": "x", "scope": "root"}}, 422, "invalid"),
+    ],
+)
+async def test_every_failure_has_one_shape(ask, method, path, more, status, code):
+    answer = await ask(method, path, **more)
+    assert answer.status == status, answer.body
+    assert set(answer.json()) == {"error"}
+    assert set(answer.json()["error"]) == {"code", "message", "hint"}
+    assert answer.json()["error"]["code"] == code
+
+
+async def test_a_body_that_is_too_large_is_not_read(ask):
+    body = {"name": "x", "settings": {"x": "y" * MOST_BODY_BYTES}}
+    answer = await ask("POST", "/replications", body=body)
+    assert (answer.status, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+async def test_secrets_are_in_no_answer(ask):
+    await ask("POST", "/replications", body={"name": "x", "settings": {"secret_key": "canary-of-a-mistake"}})
+    for path in ("/replications", "/replications/photos", "/audit", "/openapi.json"):
+        assert b"canary" not in (await ask("GET", path)).body
+
+
+def test_every_route_is_documented(app):
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            assert route.description, route.path

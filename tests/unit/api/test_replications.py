@@ -1,0 +1,44 @@
+"""Replications by the API: set up, changed by who has seen them, ordered about, taken away."""
+
+from __future__ import annotations
+
+SETTINGS = {"source": "m:a", "target": "m:b", "delete": "tracked"}
+NEW = {"name": "more", "settings": SETTINGS}
+
+
+async def test_a_replication_from_its_making_to_its_end(ask):
+    made = await ask("POST", "/replications", body=NEW)
+    assert (made.status, made.headers["etag"], made.json()["origin"]) == (201, '"1"', "api")
+    assert (await ask("POST", "/replications", body=NEW)).status == 201
+    shown = await ask("GET", "/replications/more")
+    assert shown.json()["settings"] == SETTINGS
+    assert (shown.json()["order"], shown.json()["status"][0]["standing"]) == ({"paused": False, "note": ""}, "new")
+    settings = {**SETTINGS, "delete": "no"}
+    tag = {"if-match": shown.headers["etag"]}
+    changed = await ask("PUT", "/replications/more", body={"settings": settings}, headers=tag)
+    assert (changed.status, changed.headers["etag"]) == (200, '"2"')
+    assert (await ask("PUT", "/replications/more", body={"settings": settings}, headers=tag)).status == 412
+    assert (await ask("DELETE", "/replications/more", headers=tag)).status == 412
+    assert (await ask("DELETE", "/replications/more", headers={"if-match": '"2"'})).status == 204
+    assert (await ask("GET", "/replications/more")).status == 404
+
+
+async def test_those_of_the_file_are_listed_and_marked_and_can_be_paused(ask):
+    await ask("POST", "/replications", body=NEW)
+    listed = (await ask("GET", "/replications")).json()
+    assert [(each["name"], each["origin"], each["version"]) for each in listed] == [
+        ("more", "api", 1),
+        ("photos", "file", None),
+    ]
+    assert (await ask("POST", "/replications/photos/pause", body={"note": "why"})).status == 204
+    shown = (await ask("GET", "/replications/photos")).json()
+    assert (shown["order"], shown["status"][0]["standing"]) == ({"paused": True, "note": "why"}, "paused")
+    assert (await ask("POST", "/replications/photos/resume")).status == 204
+    assert (await ask("GET", "/replications/photos")).json()["order"]["paused"] is False
+    assert (await ask("DELETE", "/replications/photos")).status == 409
+
+
+async def test_markup_in_names_and_keys_is_text(ask):
+    answer = await ask("GET", "/replications/<script>alert(1)</script>")
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json"
