@@ -86,15 +86,3 @@ async def test_a_queue_is_signed_for_in_its_own_region_and_else_in_that_of_its_s
     queue = (await units(tmp_path, *changes))[f"queue {store}"]
     assert isinstance(queue, QueueUnit)
     assert queue.settings().signing_region == region
-<<<<<<< HEAD
-
-
-async def test_topics_need_what_checks_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def missing() -> None:
-        raise ConfigError("not installed")
-
-    monkeypatch.setattr("brigade.changes.sns.require_cryptography", missing)
-    with pytest.raises(ConfigError, match="not installed"):
-        await units(tmp_path, ("secrets: [long enough]", "topics: ['arn:aws:sns:eu-west-1:1:t']"))
-=======
->>>>>>> e4215ed (The state's runs are found by one name; the reference of the command line has each table whole)
