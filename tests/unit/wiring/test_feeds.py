@@ -8,7 +8,6 @@ from brigade.changes.base import Change
 from brigade.config.load import load_config
 from brigade.control.meters import Meters
 from brigade.control.units import Unit
-from brigade.errors import ConfigError
 from brigade.telemetry import Telemetry
 from brigade.testing.clock import ManualClock
 from brigade.wiring.feeds import QueueUnit, feed_units
