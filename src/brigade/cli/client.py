@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import os
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -69,8 +70,9 @@ async def connected(api: str | None, config: Path | None, state: str | None) -> 
     if url:
         if state is not None:
             raise UsageError("--state and --api exclude each other: the API has a state of its own")
-        async with _remote(url.rstrip("/")) as client:
-            yield client
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"--api {url!r} is no URL like http://127.0.0.1:9100")
+        yield _Remote(url.rstrip("/"))
         return
     from brigade.cli.session import load_wiring
 
@@ -108,35 +110,43 @@ async def _inside(wiring: Wiring) -> AsyncIterator[Client]:
         yield Inside()
 
 
-@asynccontextmanager
-async def _remote(url: str) -> AsyncIterator[Client]:
-    import aiohttp
+class _Remote:
+    """One connection for each request: commands ask once or twice."""
 
-    token = _token()
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._token = _token()
 
-    class Remote:
-        async def ask(
-            self,
-            method: str,
-            path: str,
-            *,
-            query: Mapping[str, str] | None = None,
-            body: Any = None,
-            tag: str | None = None,
-        ) -> Reply:
-            from yarl import URL
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        tag: str | None = None,
+    ) -> Reply:
+        address = f"{self._url}{_PREFIX}{path}{'?' + urlencode(query) if query else ''}"
+        headers = {**_headers(tag), "Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return await asyncio.to_thread(self._send, method, address, headers, body)
 
-            address = URL(f"{url}{_PREFIX}{path}", encoded=True)
-            headers = {**_headers(tag), **({"Authorization": f"Bearer {token}"} if token else {})}
-            try:
-                async with session.request(method, address, params=query, json=body, headers=headers) as answer:
-                    return _reply(answer.status, answer.headers.get("etag"), await answer.read())
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise BrigadeError(f"{url} does not answer: {error or type(error).__name__}") from None
+    def _send(self, method: str, address: str, headers: Mapping[str, str], body: Any) -> Reply:
+        from http.client import HTTPException
+        from urllib.error import HTTPError, URLError
+        from urllib.request import Request, urlopen
 
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, json_serialize=json.dumps) as session:
-        yield Remote()
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            request = Request(address, data, dict(headers), method=method)  # noqa: S310 - checked to be HTTP
+            with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+                return _reply(answer.status, answer.headers["etag"], answer.read())
+        except HTTPError as error:
+            return _reply(error.code, None, error.read())
+        except (URLError, HTTPException, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise BrigadeError(f"{self._url} does not answer: {reason}") from None
 
 
 def _token() -> str | None:
