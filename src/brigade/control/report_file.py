@@ -16,19 +16,18 @@ _BUFFER_BYTES = 256 * 1024
 
 def report_line(outcome: Outcome) -> str:
     """The line of one object. Keys may hold anything, so all but ASCII is escaped."""
-    key, action, reason, proof, size_bytes, error, duration_seconds = outcome
+    key, action, reason, proof, size_bytes, error, _ = outcome
     return (
         f'{{"key": {quoted(key)}, "action": "{action}", "reason": {quoted(reason)}, "proof": "{proof}", '
-        f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}, '
-        f'"duration_seconds": {duration_seconds:.4f}}}\n'
+        f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}}}\n'
     )
 
 
 class ReportFile:
-    """An observer that writes a line for each object.
+    """An observer that writes `key, action, reason, proof, size_bytes, error` for each object.
 
-    A file that cannot be written does not stop the run; it
-    makes it fail at the end, because a report with holes must not pass for a whole one.
+    A file that cannot be written does not stop the run; it makes it fail at the end, because a report with holes must
+    not pass for a whole one.
     """
 
     def __init__(self, path: Path) -> None:

@@ -30,7 +30,6 @@ def test_each_outcome_is_a_line_with_the_promised_keys(tmp_path: Path):
         "proof": "etag",
         "size_bytes": 7,
         "error": "it\nbroke",
-        "duration_seconds": 0.0,
     }
     assert lines[0]["error"] is None
 
