@@ -34,7 +34,7 @@ class Listed(ForwardingStore):
         after = cursor or start_after
         found = [key for key in self.keys if key > after or not after][: min(limit, self.page)]
         more = bool(found) and found[-1] != self.keys[-1]
-        return ListPage([ObjectInfo(key, 1, 0, key) for key in found], found[-1] if more else None)
+        return ListPage([ObjectInfo(key, 1, key, 0) for key in found], found[-1] if more else None)
 
 
 KEYS = st.lists(st.integers(0, 60).map("{:03}".format), max_size=60)
