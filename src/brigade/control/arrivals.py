@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from weakref import WeakValueDictionary
 
 from brigade.changes.base import Subscription
 from brigade.clock import Clock
@@ -34,32 +36,39 @@ class Arrivals:
         self._exists = exists
         self._clock = clock
         self._absent: dict[str, float] = {}
+        self._known: dict[str, list[Subscription]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def subscriptions(self, bucket: str) -> Sequence[Subscription]:
         """The replications of a bucket, registered if they are not yet; none for a bucket that nobody has."""
         identities = self._identities(bucket)
-        if not identities or self._is_absent(bucket):
+        if not identities:
             return []
-        known = [await self._replications.find(identity) for _, identity in identities]
-        if all(number is None for number in known) and not await self._exists(bucket):
-            self._note_absent(bucket)
-            return []
-        return await self.arrived(bucket)
+        # Of many first writes at once, one asks.
+        lock = self._locks.get(bucket)
+        if lock is None:
+            lock = self._locks[bucket] = asyncio.Lock()
+        async with lock:
+            if (found := self._known.get(bucket)) is not None:
+                return found
+            if self._is_absent(bucket):
+                return []
+            numbers = [await self._replications.find(identity) for _, identity in identities]
+            if all(number is None for number in numbers) and not await self._exists(bucket):
+                self._note_absent(bucket)
+                return []
+            return await self.arrived(bucket)
 
     async def arrived(self, bucket: str) -> Sequence[Subscription]:
         """The same for a bucket that is there without a doubt. Durable when it returns."""
         self._absent.pop(bucket, None)
         numbers = [await self._replications.ensure(name, identity) for name, identity in self._identities(bucket)]
-        return [Subscription(number, bucket) for number in numbers]
+        found = self._known[bucket] = [Subscription(number, bucket) for number in numbers]
+        return found
 
     def forget(self, bucket: str) -> None:
         """Somebody may be making this bucket."""
         self._absent.pop(bucket, None)
-
-    async def number(self, wildcard: Wildcard, bucket: str) -> int | None:
-        """The replication of a bucket, if it is registered."""
-        identity = wildcard.identity_of(bucket)
-        return None if identity is None else await self._replications.find(identity)
 
     def _identities(self, bucket: str) -> list[tuple[str, str]]:
         found = ((name_of(wildcard, bucket), wildcard.identity_of(bucket)) for wildcard in self._wildcards)

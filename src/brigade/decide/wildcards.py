@@ -13,6 +13,12 @@ SAMPLE = "0brigade.sample0"
 """The name of a bucket that stands for any. No endpoint has it in its name."""
 
 _DELETION = "?deleted"
+_NO_PART_OF_A_NAME = frozenset("/?*")
+
+
+def is_bucket(name: str) -> bool:
+    """True for what may be a bucket's name. Clients write what they like where a name belongs; a note must not say more."""
+    return name not in ("", ".", "..") and _NO_PART_OF_A_NAME.isdisjoint(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Form:
             return None
         first = len(self.pieces[0])
         bucket = text[first : first + length]
-        return bucket if "/" not in bucket and self.filled(bucket) == text else None
+        return bucket if is_bucket(bucket) and self.filled(bucket) == text else None
 
 
 class BucketNote(NamedTuple):
@@ -51,7 +57,7 @@ class BucketNote(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The note as a key. No bucket's name has a question mark in it."""
+        """The note as a key."""
         return self.bucket + _DELETION if self.is_deletion else self.bucket
 
     @classmethod

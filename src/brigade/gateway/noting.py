@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from brigade.changes.base import Change, Newcomers, Routes, Subscription
 from brigade.clock import Clock
-from brigade.decide.wildcards import BucketNote
+from brigade.decide.wildcards import BucketNote, is_bucket
 from brigade.errors import StateError
 from brigade.gateway.capture import Fate, Touched
 
@@ -185,7 +185,7 @@ def _keys_of(routes: Routes, touched: Touched) -> dict[int, list[str]]:
 
 def _notes_of(hearing: Hearing, touched: Touched) -> dict[int, list[str]]:
     """What the wildcards note of a bucket that comes or goes."""
-    if touched.fate is Fate.NONE:
+    if touched.fate is Fate.NONE or not is_bucket(touched.bucket):
         return {}
     if hearing.arrivals is not None:
         hearing.arrivals.forget(touched.bucket)

@@ -81,12 +81,14 @@ class Visit:
         """The store has answered, and the client does not know yet. Raises as `intend` does."""
         if token is None:
             return
+        settings = self.plant.settings
         try:
-            await self.capture.answered(token, status)
-        except BrigadeError as error:
+            async with asyncio.timeout(settings.limits.capture_timeout_seconds):
+                await self.capture.answered(token, status)
+        except (BrigadeError, TimeoutError) as error:
             self.counts.note_failures["note"] += 1
             log.warning("a change of bucket %r could not be noted: %s", self.inbound.bucket, error)
-            if not self.plant.settings.best_effort:
+            if not settings.best_effort:
                 raise Fault("ServiceUnavailable", "The change could not be recorded. Please try again.") from error
 
     async def settle(self, token: object | None) -> None:

@@ -72,7 +72,7 @@ class Live:
             with first_error():
                 async with asyncio.TaskGroup() as group:
                     units = Units(group, self._failed)
-                    await units.apply(await _wanted(self._scene(state)))
+                    await units.apply(await units_of(self._scene(state)))
                     keeping = [
                         group.create_task(self._keep_up_with_file(units, state, reload)),
                         group.create_task(self._keep_up_with_state(units, state, seen)),
@@ -127,7 +127,7 @@ class Live:
                 self._voice.hide(_secrets(self._wiring))
                 _check(self._wiring, earlier[0])
                 self._roles = roles_of(self._wiring, self._named)
-                wanted = await _wanted(self._scene(state))
+                wanted = await units_of(self._scene(state))
                 self._meters.health.failed.clear()
                 await units.apply(wanted)
                 self._meters.health.refused = ""
@@ -161,7 +161,7 @@ async def _revisions(state: State) -> tuple[int, int]:
     return await state.control.documents.revision(), await state.control.orders.revision()
 
 
-async def _wanted(scene: Scene) -> list[Unit]:
+async def units_of(scene: Scene) -> list[Unit]:
     """The units of a reading of the configuration.
 
     Feeds come before the schedules: what is written while both sides are compared is heard. The gateway comes last:

@@ -11,7 +11,7 @@ from brigade.control.units import Unit
 from brigade.control.wild import WildFollower
 from brigade.control.work import Work
 from brigade.decide.overlap import overlaps
-from brigade.decide.wildcards import SAMPLE, Form
+from brigade.decide.wildcards import SAMPLE, Form, is_bucket
 from brigade.wiring.routes import bucket_work, is_wild, sections, work_of
 from brigade.wiring.scene import Scene
 from brigade.wiring.wiring import Wiring
@@ -34,7 +34,7 @@ class StoreWildcard:
         return bucket_work(self._wiring, self._name, self._section, bucket)
 
     def identity_of(self, bucket: str) -> str | None:
-        return None if self._is_taken(bucket) else self._identity.filled(bucket)
+        return self._identity.filled(bucket) if is_bucket(bucket) and not self._is_taken(bucket) else None
 
     def bucket_of(self, identity: str) -> str | None:
         bucket = self._identity.bucket_in(identity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from brigade.changes.base import Subscription
@@ -118,3 +120,12 @@ async def test_what_the_store_does_not_say_is_not_taken_for_no(arrivals, server)
     server.failure = None
     server.buckets.add("photos")
     assert await arrivals.subscriptions("photos")
+
+
+async def test_of_many_first_writes_at_once_one_asks(arrivals, server):
+    server.buckets.add("photos")
+    found = await asyncio.gather(*(arrivals.subscriptions("photos") for _ in range(50)))
+    assert all(each == found[0] for each in found)
+    assert server.asked == ["photos"]
+    await asyncio.gather(*(arrivals.subscriptions("made-up") for _ in range(50)))
+    assert server.asked == ["photos", "made-up"]

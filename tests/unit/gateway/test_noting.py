@@ -181,6 +181,12 @@ async def test_a_bucket_that_comes_or_goes_is_noted_by_each_wildcard(wild, backl
     assert +backlog.holds == {(7, "photos?deleted"): 1, (8, "photos?deleted"): 1}
 
 
+@pytest.mark.parametrize("name", ["photos?deleted", "*", ".."])
+async def test_a_name_that_would_say_more_than_a_bucket_is_not_noted(wild, backlog, name):
+    assert await wild.intend(touched(name, fate=Fate.MADE)) is None
+    assert not backlog.holds
+
+
 async def test_settings_of_a_bucket_are_not_noted(wild, backlog):
     assert await wild.intend(touched("photos")) is None
     assert not backlog.holds

@@ -9,7 +9,7 @@ from brigade.clock import Clock
 from brigade.errors import Rejected
 from brigade.stores.s3.caller import Caller
 from brigade.stores.s3.credentials import credential_source
-from brigade.stores.s3.opening import client_factory, first_region, place_of, region_told
+from brigade.stores.s3.opening import ClientFactory, client_factory, first_region, place_of, region_told
 from brigade.stores.s3.settings import Addressing, S3Settings
 from brigade.wire.encoding import encode_value
 from brigade.wire.s3xml import parse_error
@@ -41,12 +41,12 @@ async def list_buckets(settings: S3Settings, clock: Clock) -> list[str]:
         await client.close()
 
 
-async def has_bucket(settings: S3Settings, clock: Clock) -> bool:
+async def has_bucket(settings: S3Settings, clock: Clock, *, connect: ClientFactory | None = None) -> bool:
     """True if the server has the bucket in `settings` and lets us look at it. Raises `StoreError` if it does not say."""
     settings = replace(settings, addressing=Addressing.PATH)
     region = await first_region(settings)
     place = place_of(settings, region)
-    client = client_factory(settings)(place.origin)
+    client = (connect or client_factory(settings))(place.origin)
     try:
         caller = Caller(settings.name, client, place, Signer(region), credential_source(settings, clock), clock)
         answer = await caller.ask("head_bucket", "HEAD", None)

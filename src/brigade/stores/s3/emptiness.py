@@ -8,6 +8,7 @@ from brigade.wire.xml import XmlError, parse
 
 _ONE_VERSION = "max-keys=1&versions="
 _ONE_OBJECT = "list-type=2&max-keys=1"
+_LISTINGS = ("ListVersionsResult", "ListBucketResult")
 _CONTENT = ("Contents", "Version", "DeleteMarker")
 
 
@@ -26,6 +27,8 @@ async def require_empty(caller: Caller) -> None:
             document = parse(answer.body)
         except XmlError as error:
             raise ListingBroken(str(error), store=caller.store, operation="delete_bucket") from error
+        if document.name not in _LISTINGS:
+            raise ListingBroken(f"it is a {document.name}", store=caller.store, operation="delete_bucket")
         if any(document.all(name) for name in _CONTENT):
             raise Rejected(
                 "the bucket is not empty",
