@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from brigade.clock import Clock
+from brigade.decide.wildcards import is_whole_store
 from brigade.errors import UsageError
 from brigade.state.rows import Lag, ReplicationRow, Run, RunState
 from brigade.state.state import State
@@ -86,6 +87,8 @@ async def status(
             paused=any(_is_named(name, each) for each in paused),
         )
         for name, row in chosen
+        # A whole store is its buckets; it has a line of its own only while notes of buckets wait or are parked.
+        if row is None or row.id in lags or not is_whole_store(row.identity)
     ]
 
 
@@ -94,7 +97,11 @@ def _rows_of(
 ) -> list[tuple[str, ReplicationRow | None]]:
     if known.identity is not None:
         return [(known.name, by_identity.get(known.identity))]
-    return [(row.name, row) for row in rows if row.name.startswith(f"{known.name}/")] or [(known.name, None)]
+    buckets: list[tuple[str, ReplicationRow | None]] = [
+        (row.name, row) for row in rows if row.name.startswith(f"{known.name}/")
+    ]
+    own = [(row.name, row) for row in rows if row.name == known.name and is_whole_store(row.identity)]
+    return [*own, *(buckets or [(known.name, None)])]
 
 
 def _refuse_unknown(names: Sequence[str], chosen: Sequence[tuple[str, ReplicationRow | None]]) -> None:

@@ -21,6 +21,12 @@ def is_bucket(name: str) -> bool:
     return name not in ("", ".", "..") and _NO_PART_OF_A_NAME.isdisjoint(name)
 
 
+def is_whole_store(identity: str) -> bool:
+    """True for the identity of a wildcard itself, which is that of its buckets with `*` in their place."""
+    source, _, target = identity.partition(" → ")
+    return source.endswith("/*") and target.endswith("/*")
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A text with a bucket's name in it, once or several times."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import insert
 
@@ -107,8 +109,15 @@ class Scene:
 
 
 @pytest.fixture
-async def state(tmp_path):
-    state = await State.open(f"sqlite:///{tmp_path}/brigade.db", clock=CLOCK)
+async def state(request, tmp_path):
+    """SQLite, or PostgreSQL for a test that asks for it."""
+    url = f"sqlite:///{tmp_path}/brigade.db"
+    if getattr(request, "param", "") == "postgres":
+        server, schema = request.getfixturevalue("postgres_url"), f"wild_{secrets.token_hex(4)}"
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"CREATE SCHEMA {schema}")
+        url = f"{server}&options=-csearch_path%3D{schema}"
+    state = await State.open(url, clock=CLOCK)
     yield state
     await state.close()
 
@@ -126,6 +135,7 @@ async def until(condition):
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("state", ["sqlite", "postgres"], indirect=True)
 async def test_each_bucket_with_work_is_followed_and_let_go_when_it_has_none(scene):
     for bucket in ("one", "two"):
         await scene.make(bucket)
