@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -24,7 +24,7 @@ from brigade.testing.available import absent
 from brigade.testing.background import Background
 from brigade.testing.bodies import pattern
 from brigade.testing.live_world import ALWAYS, GATEWAY, WORKERS, Stage, World, failure_under_way
-from brigade.testing.promises import held, to, to_any, with_attributes, with_tags
+from brigade.testing.promises import copied, held, to, with_attributes, with_tags
 from brigade.testing.proxy import ProxyAction, ProxyFault
 
 pytestmark = pytest.mark.server
@@ -80,10 +80,11 @@ CALLS = st.sampled_from(
     ]
 )
 PROCESSES = [GATEWAY, *WORKERS]
+MORTALITY = ["kill", "freeze", "kill", "restart", "start", "thaw"]
 BACK = [True, True, True, False]
 # By the frequency that they shall have.
 REQUESTS = [
-    "put", "put", "put", "put", "put", "delete", "delete_many", "copy", "attributes", "attributes", "tags", "tags",
+    "put", "put", "put", "put", "crowd", "crowd", "delete", "delete_many", "copy", "attributes", "attributes", "tags", "tags",
     "multipart", "read",
 ]  # fmt: skip
 
@@ -105,13 +106,16 @@ class Siege(RuleBasedStateMachine):
         # Hypothesis begins with the simplest story of all, which is that nothing happens.
         assume(chance)
         self.keys = data.draw(st.lists(st.sampled_from(self.new_story.keys), min_size=3, max_size=6, unique=True))
-        reconciles, deleting = data.draw(st.booleans()), data.draw(st.sampled_from(["mirror", "mirror", "tracked"]))
+        reconciles, every = data.draw(st.booleans()), data.draw(st.sampled_from(["once", "once", "1s"]))
+        deleting = data.draw(st.sampled_from(["mirror", "mirror", "tracked"]))
         # Some flaws show only where nobody dies, or no store fails.
-        faults, deaths = data.draw(st.sampled_from([4, 4, 4, 0])), data.draw(st.sampled_from([2, 2, 2, 0]))
-        self.steps = [*REQUESTS, *["fault"] * faults, *["kill", "start"] * deaths, "hear", "work", "work", "work"]
-        self.world = self.new_story(self.stage, reconciles, deleting)
+        faults, deaths = data.draw(st.sampled_from([4, 4, 4, 0])), data.draw(st.sampled_from([3, 3, 3, 0]))
+        self.steps = [*REQUESTS, *["fault"] * faults, *MORTALITY[: 2 * deaths], "hear", "work", "work", "work"]
+        if deleting == "mirror":
+            self.steps.append("drift")
+        self.world = self.new_story(self.stage, reconciles=reconciles, delete=deleting, every=every)
         self.world.begin()
-        self.world.note(f"{self.keys}, reconciles {reconciles}, delete {deleting}")
+        self.world.note(f"{self.keys}, reconciles {reconciles} {every}, delete {deleting}")
 
     # One rule for all that happens, because Hypothesis leaves whole rules out of a story.
     @rule(data=st.data())
@@ -132,13 +136,28 @@ class Siege(RuleBasedStateMachine):
     def _put(self, data):
         key, body = self.key(data), self.body(data.draw(SIZES))
         attributes, tags = data.draw(ATTRIBUTES), data.draw(TAGS)
-        more = {**attributes, "Tagging": urlencode(tags)} if tags else attributes
+        more = {**attributes, "Tagging": urlencode(tags, quote_via=quote)} if tags else attributes
         self.world.change(
             {key: to(held(body, attributes, tags))},
             lambda bucket: bucket.put(key, body, **more),
             behind=self.behind(data),
             words=f"put {key!r} {len(body)} bytes, number {self.number}",
         )
+
+    def _crowd(self, data):
+        writes = []
+        for _ in range(data.draw(st.integers(2, 5))):
+            key, size, attributes = (
+                self.key(data),
+                data.draw(st.sampled_from([None, 100, 70_000])),
+                data.draw(ATTRIBUTES),
+            )
+            body = b"" if size is None else self.body(size)
+            writes.append((key, None if size is None else held(body, attributes, {}), body, attributes))
+        victim = data.draw(st.sampled_from([None, None, None, *PROCESSES]))
+        self.world.crowd(writes, victim)
+        if victim:
+            self.world.start(victim)
 
     def _delete(self, data):
         key = self.key(data)
@@ -159,11 +178,11 @@ class Siege(RuleBasedStateMachine):
 
     def _copy(self, data):
         one, other = self.key(data), self.key(data)
-        there = self.world.promise(one).possible - {None}
-        if one == other or not there:
+        if one == other:
             return
+        there = set(self.world.promise(one).possible)
         self.world.change(
-            {other: to_any(there)},
+            {other: copied(there)},
             lambda bucket: bucket.client.copy_object(
                 Bucket=bucket.name, Key=other, CopySource={"Bucket": bucket.name, "Key": one}
             ),
@@ -224,6 +243,20 @@ class Siege(RuleBasedStateMachine):
         self.world.kill(name)
         if back:
             self.world.start(name)
+
+    def _freeze(self, data):
+        self.world.freeze(data.draw(st.sampled_from(WORKERS)))
+
+    def _thaw(self, data):
+        self.world.thaw()
+
+    def _restart(self, data):
+        self.world.thaw()
+        self.world.restart(data.draw(st.sampled_from(PROCESSES)))
+
+    def _drift(self, data):
+        key, size = self.key(data), data.draw(st.sampled_from([None, 100, 70_000]))
+        self.world.drift(key, None if size is None else self.body(size))
 
     def _start(self, data):
         for name in PROCESSES:
@@ -307,9 +340,9 @@ class Stories:
         self._postgres_url = postgres_url
         self.keys = keys
 
-    def __call__(self, stage, reconciles, deleting):
+    def __call__(self, stage, **moods):
         state = self._new_database() if self._postgres_url else None
-        return World(stage, self._new_directory("live"), state, reconciles=reconciles, delete=deleting)
+        return World(stage, self._new_directory("live"), state, **moods)
 
     def _new_database(self):
         name = f"live_{secrets.token_hex(4)}"

@@ -33,6 +33,7 @@ class Fleet:
         self._command = command
         self._helpers: dict[str, Helper] = {}
         self._silent_bytes: dict[str, int] = {}
+        self._frozen: set[str] = set()
         self._lock = threading.Lock()
 
     def start(self, name: str, role: str) -> None:
@@ -62,6 +63,19 @@ class Fleet:
         with self._lock:
             if self.is_up(name):
                 self._helpers.pop(name).kill()
+
+    def freeze(self, name: str) -> None:
+        """Let it do nothing until `thaw`; nothing happens to one that is down."""
+        if self.is_up(name):
+            self._helpers[name].freeze()
+            self._frozen.add(name)
+
+    def thaw(self) -> list[str]:
+        """Let all go on that were frozen; their names."""
+        frozen, self._frozen = [name for name in self._frozen if self.is_up(name)], set()
+        for name in frozen:
+            self._helpers[name].thaw()
+        return frozen
 
     def stop(self, name: str, *, seconds: float = 40.0) -> int:
         """Ask it to end, once it has begun to work, and return its exit code."""

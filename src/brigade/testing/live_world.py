@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from brigade.testing.buckets import Bucket
 from brigade.testing.command import Command
 from brigade.testing.fleet import BacklogRow, EventFeed, Fleet, StateWindow
 from brigade.testing.processes import free_port
-from brigade.testing.promises import Change, Promise, Value, digest, look
+from brigade.testing.promises import Change, Promise, Value, digest, look, to
 from brigade.testing.proxy import FaultProxy, ProxyAction, ProxyFault
 from brigade.testing.servers import Endpoint, Server
 
@@ -72,12 +73,15 @@ class World:
     a copy and its record leaves an object that nobody knows to be ours.
     """
 
-    def __init__(self, stage: Stage, directory: Path, state: str | None, *, reconciles: bool, delete: str) -> None:
+    def __init__(
+        self, stage: Stage, directory: Path, state: str | None, *, reconciles: bool, delete: str, every: str
+    ) -> None:
         self.stage = stage
         self.clock = SystemClock()
         self.journal: list[str] = []
         self.promises: dict[str, Promise] = {}
         self.unheard: set[str] = set()
+        self.drifted: set[str] = set()
         self.events: list[str] = []
         self.uploads: list[tuple[str, str, str, dict[str, Any]] | None] = []
         self._reconciles = reconciles
@@ -91,7 +95,7 @@ class World:
         self.command = Command(directory)
         if state is not None:
             self.command.state = state
-        self._configure(delete)
+        self._configure(delete, every)
         self.fleet = Fleet(self.command)
         self.through = self._client_of_gateway()
         url = state or f"sqlite:///{self.command.state}"
@@ -105,7 +109,7 @@ class World:
             self.start(name)
         self.feed = EventFeed(self.state, self.window.number(), self.source.name)
 
-    def _configure(self, delete: str) -> None:
+    def _configure(self, delete: str, every: str) -> None:
         before = {side: proxy.url for side, proxy in self.stage.before.items()}
         command = self.command
         a = command.reach("a", self.source, url=before["source"], idle_timeout=_IDLE_TIMEOUT)
@@ -113,8 +117,8 @@ class World:
         keys = [{"access_key": CLIENT[0], "secret_key": CLIENT[1]}]
         listen = f"127.0.0.1:{self.stage.gateway_port}"
         command.gateway = {"listen": listen, "store": "a", "users": {"ann": {"keys": keys}}}
-        options = {"delete": delete, "max_delete": "100%", "transfers": 4, "live": ["gateway"]}
-        command.replications = {"all": {"source": a, "target": b, **options}}
+        options = {"delete": delete, "max_delete": "100%", "transfers": 4}
+        command.replications = {"all": {"source": a, "target": b, "live": ["gateway"], "reconcile": every, **options}}
         command.write_config()
 
     def _client_of_gateway(self) -> Bucket:
@@ -169,6 +173,32 @@ class World:
                 self.promise(key).unknown(change, ended_seconds)
         return answer
 
+    def crowd(self, writes: Sequence[tuple[str, Value, bytes, dict[str, Any]]], victim: str | None) -> None:
+        """Clients that write at once through the gateway, some of them to the same key; somebody may die meanwhile."""
+        began_seconds = self.clock.monotonic_seconds()
+
+        def write(item: tuple[str, Value, bytes, dict[str, Any]]) -> str:
+            key, value, body, more = item
+            bucket = self.through
+            return _asked(lambda: bucket.delete(key) if value is None else bucket.put(key, body, **more))[1]
+
+        with ThreadPoolExecutor(len(writes)) as pool:
+            answers = [pool.submit(write, item) for item in writes]
+            if victim:
+                self.fleet.kill(victim)
+            told = [answer.result() for answer in answers]
+        ended_seconds = self.clock.monotonic_seconds()
+        words = ", ".join(f"{key!r} {len(body)} {each}" for (key, _, body, _), each in zip(writes, told, strict=True))
+        self.note(f"at once, killing {victim}: {words}")
+        for key in {item[0] for item in writes}:
+            mine = [(value, words) for (each, value, *_), words in zip(writes, told, strict=True) if each == key]
+            if sure := {value for value, words in mine if words == "ok"}:
+                self.promise(key).one_of(sure, began_seconds)
+                self.unheard.discard(key)
+            for value, words in mine:
+                if words.startswith("unknown"):
+                    self.promise(key).unknown(to(value), ended_seconds)
+
     def read(self, key: str) -> None:
         """Reads through the gateway give what may be there, or fail."""
         answer, told = _asked(lambda: digest(self.through.get(key)))
@@ -186,6 +216,15 @@ class World:
             self.stage.background.run(self.feed.deliver(list(keys)))
             self.unheard -= set(keys)
 
+    def drift(self, key: str, body: bytes | None) -> None:
+        """Somebody else changes the target: only a reconcile can see that."""
+        self.note(f"at the target {key!r} becomes {None if body is None else len(body)}")
+        self.drifted.add(key)
+        if body is None:
+            self.target.delete(key)
+        else:
+            self.target.put(key, body)
+
     # What befalls the processes.
 
     def start(self, name: str) -> None:
@@ -195,6 +234,22 @@ class World:
     def kill(self, name: str) -> None:
         self.note(f"kill {name}")
         self.fleet.kill(name)
+
+    def freeze(self, name: str) -> None:
+        """A machine that does nothing until all leases have ended, and then goes on as if it had not been away."""
+        self.note(f"freeze {name}")
+        self.fleet.freeze(name)
+        self.window.pass_time(_HOUR_SECONDS)
+
+    def thaw(self) -> None:
+        self.note(f"go on: {self.fleet.thaw()}")
+
+    def restart(self, name: str) -> None:
+        """In good order, if it is up."""
+        if self.fleet.is_up(name):
+            self.note(f"restart {name}")
+            self._end(name)
+            self.start(name)
 
     def fault(self, side: str, fault: ProxyFault) -> None:
         self.note(f"fault {side} {fault.call} {fault.action} number {fault.number} times {fault.times}")
@@ -217,11 +272,12 @@ class World:
     def calm(self) -> None:
         """Nobody writes, nothing fails, all are up: what was noted is at the target; then all of it is."""
         self.note("calm")
+        self.fleet.thaw()
         self._calm_network(reconciles=self._reconciles)
         self._restart()
         self._check_source()
         if not self._reconciles:
-            heard = self.promises.keys() - self.unheard
+            heard = self.promises.keys() - self.unheard - self.drifted
             self._until(lambda: not self._differing(heard), lambda: f"noted, but not copied: {self._differing(heard)}")
             self._drain()
             self._calm_network(reconciles=True)
@@ -243,11 +299,14 @@ class World:
         for name in (GATEWAY, *WORKERS):
             self.start(name)
 
+    def _end(self, name: str) -> None:
+        code = self.fleet.stop(name)
+        self.note(f"{name} ended with {code}")
+        assert code == 0, f"{name} ended with {code}"
+
     def _end_all(self) -> None:
         for name in self.fleet.up():
-            code = self.fleet.stop(name)
-            self.note(f"{name} ended with {code}")
-            assert code == 0, f"{name} ended with {code}"
+            self._end(name)
         assert "Traceback" not in self.fleet.words()
         assert "unexpected" not in self.fleet.words()
 

@@ -118,6 +118,14 @@ class Helper:
         self._process.kill()
         self._process.wait()
 
+    def freeze(self) -> None:
+        """Let it do nothing, as on a machine that is suspended."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill_all(self) -> None:
         """`kill -9` of the process and all that it started."""
         self._signal(signal.SIGKILL)

@@ -68,9 +68,9 @@ def to(value: Value) -> Change:
     return lambda _: {value}
 
 
-def to_any(values: set[Value]) -> Change:
-    """The object becomes one of these."""
-    return lambda _: set(values)
+def copied(values: set[Value]) -> Change:
+    """The object becomes a copy of one of these."""
+    return lambda _: {copy for value in values if value is not None for copy in _tags_or_none(value)}
 
 
 def with_tags(tags: Mapping[str, str]) -> Change:
@@ -81,7 +81,18 @@ def with_tags(tags: Mapping[str, str]) -> Change:
 def with_attributes(attributes: Mapping[str, Any]) -> Change:
     """The object gets other headers and metadata."""
     new = held(b"", attributes, {})
-    return lambda value: set() if value is None else {value._replace(headers=new.headers, metadata=new.metadata)}
+
+    def change(value: Value) -> set[Value]:
+        if value is None:
+            return set()
+        return _tags_or_none(value._replace(headers=new.headers, metadata=new.metadata))
+
+    return change
+
+
+def _tags_or_none(value: Held) -> set[Value]:
+    """Whether a copy keeps the tags differs by server."""
+    return {value, value._replace(tags=())}
 
 
 class Promise:
@@ -94,7 +105,17 @@ class Promise:
     def acknowledged(self, change: Change, began_seconds: float) -> None:
         """The change was made: what it replaced is there no more."""
         self._loose = [loose for loose in self._loose if loose[1] > began_seconds - _LATE_SECONDS]
-        self.possible = _after(change, self.possible) or {None}
+        possible = _after(change, self.possible)
+        assert possible, f"what was acknowledged is impossible after {self.possible}"
+        self._become(possible)
+
+    def one_of(self, values: set[Value], began_seconds: float) -> None:
+        """Several wrote at once, and these were acknowledged: one of them came last."""
+        self._loose = [loose for loose in self._loose if loose[1] > began_seconds - _LATE_SECONDS]
+        self._become(set(values))
+
+    def _become(self, possible: set[Value]) -> None:
+        self.possible = possible
         for late, _ in self._loose:
             self.possible |= _after(late, self.possible)
 
