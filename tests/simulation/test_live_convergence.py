@@ -275,14 +275,15 @@ class Siege(RuleBasedStateMachine):
         world = self.world
         if world is None:
             return
+        is_cut_short = failure_under_way()
         try:
-            if not failure_under_way():
+            if not is_cut_short:
                 world.calm()
-        except BaseException as error:
-            error.add_note(world.told())
+        except BaseException:
+            is_cut_short = True
             raise
         finally:
-            if TELLS:
+            if TELLS or is_cut_short:
                 print(world.told())
             world.close()
 

@@ -164,9 +164,14 @@ class BacklogCapture:
         now_seconds = self._clock.monotonic_seconds()
         for note in list(self._notes):
             if note in self._notes and now_seconds - note.made_seconds >= self.hold_seconds / 2:
-                note.made_seconds = now_seconds
                 note.holds += 1
-                await self._hold(note)
+                try:
+                    await self._hold(note)
+                except StateError:
+                    # It has no hold more, and is tried again at the next look: the hold that it has runs out soon.
+                    note.holds -= 1
+                    raise
+                note.made_seconds = now_seconds
 
     async def _hold(self, note: Note) -> None:
         until_ns = self._clock.now_ns() + round(self.hold_seconds * _SECOND_NS)

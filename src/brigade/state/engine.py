@@ -20,6 +20,11 @@ BUSY_TIMEOUT_SECONDS = 10
 
 CONNECT_TIMEOUT_SECONDS = 5
 
+IDLE_TRANSACTION_SECONDS = 5
+"""A transaction of ours never rests. One that does is of a machine that is suspended or cut off, and its locks would
+stop everybody else for as long; those who wait for them give up after `BUSY_TIMEOUT_SECONDS`.
+"""
+
 _PRAGMAS = (
     f"busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}",
     "synchronous = FULL",
@@ -151,4 +156,5 @@ def _postgres(place: Place) -> Engine:
 
 def _set_timeouts(connection: Any, _record: object) -> None:
     connection.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
     connection.commit()

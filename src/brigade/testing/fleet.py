@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 from sqlalchemy import NullPool, create_engine, select, update
+from sqlalchemy.exc import OperationalError
 
 from brigade.changes.base import Intake, Routes, Subscription
 from brigade.changes.events import parse_events
@@ -122,7 +123,9 @@ class StateWindow:
     """The state of a fleet seen from outside, and the one thing that tests change in it: how late it is."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(Place.parse(url).url, poolclass=NullPool)
+        place = Place.parse(url)
+        self._is_sqlite = place.is_sqlite
+        self._engine = create_engine(place.url, poolclass=NullPool)
         self._clock = SystemClock()
 
     def number(self) -> int:
@@ -142,13 +145,19 @@ class StateWindow:
         soon_ns = self._clock.now_ns() + _SECOND_NS
         return all(row.is_parked or ((leases or row.owner is None) and row.ready_ns > soon_ns) for row in self.rows())
 
-    def pass_time(self, seconds: float) -> None:
-        """Let pauses, holds and leases end as if so much time had passed."""
+    def pass_time(self, seconds: float) -> bool:
+        """Let pauses, holds and leases end as if so much time had passed; False if somebody has locked the rows."""
         past_ns = round(seconds * _SECOND_NS)
         c = backlog.c
         changes = {"ready_ns": c.ready_ns - past_ns, "held_until_ns": c.held_until_ns - past_ns}
-        with self._engine.begin() as connection:
-            connection.execute(update(backlog).values(changes))
+        try:
+            with self._engine.begin() as connection:
+                if not self._is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+                connection.execute(update(backlog).values(changes))
+        except OperationalError:
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of it."""

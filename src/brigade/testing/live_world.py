@@ -239,7 +239,9 @@ class World:
         """A machine that does nothing until all leases have ended, and then goes on as if it had not been away."""
         self.note(f"freeze {name}")
         self.fleet.freeze(name)
-        self.window.pass_time(_HOUR_SECONDS)
+        if not self.window.pass_time(_HOUR_SECONDS):
+            # Whoever has locked a file when he is suspended stops everybody for as long: that is one machine.
+            self.thaw()
 
     def thaw(self) -> None:
         self.note(f"go on: {self.fleet.thaw()}")

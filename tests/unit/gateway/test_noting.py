@@ -130,6 +130,21 @@ async def test_a_long_request_keeps_its_hold_and_ends_all_of_it(capture, backlog
     assert backlog.holds[1, "x"] == 0
 
 
+async def test_a_hold_that_could_not_be_renewed_is_tried_again_before_it_ends(capture, backlog, clock):
+    note = await capture.intend(touched("b", "x"))
+    await clock.sleep(60)
+    backlog.failure = StateError("the database is gone")
+    with pytest.raises(StateError):
+        await capture.renew()
+    backlog.failure = None
+    await clock.sleep(15)
+    await capture.renew()
+    assert backlog.until_ns == clock.now_ns() + 90 * 10**9
+    await capture.settle(note)
+    # A hold that was never begun is not ended: it would be another request's.
+    assert backlog.holds[1, "x"] == 0
+
+
 async def test_a_request_that_ended_without_an_answer_is_not_renewed(capture, backlog, clock):
     note = await capture.intend(touched("b", "x"))
     del note

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, update
 from sqlalchemy.exc import DBAPIError
 
 from brigade.clock import SystemClock
@@ -21,6 +21,7 @@ from brigade.objects import Proof
 from brigade.state import engine as engine_module
 from brigade.state.engine import Place
 from brigade.state.rows import InventoryRow
+from brigade.state.schema import backlog
 from brigade.state.state import State
 from brigade.state.trouble import translate
 
@@ -268,3 +269,27 @@ def test_the_values_at_the_border_cost_no_sqlalchemy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert answer.stdout == "False\n"
+
+
+async def test_a_machine_that_is_suspended_in_a_transaction_holds_nobody_up_for_long(
+    postgres_schema_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "IDLE_TRANSACTION_SECONDS", 1)
+    suspended, other = await opened(postgres_schema_url), await opened(postgres_schema_url)
+    await other.backlog.mark(1, ["key"], live=True)
+    locked, wakes = threading.Event(), threading.Event()
+
+    def rest(connection: Connection) -> None:
+        connection.execute(update(backlog).values(attempts=7))
+        locked.set()
+        assert wakes.wait(30)
+
+    resting = asyncio.create_task(suspended._database.write.run(rest))
+    assert await asyncio.to_thread(locked.wait, 30)
+    await other.backlog.mark(1, ["key"], live=True)
+    assert not resting.done()
+    wakes.set()
+    # On waking it finds its connection gone and does its work again.
+    await resting
+    await suspended.close()
+    await other.close()
