@@ -85,6 +85,7 @@ class World:
         self.events: list[str] = []
         self.uploads: list[tuple[str, str, str, dict[str, Any]] | None] = []
         self._reconciles = reconciles
+        self._is_on_one_machine = state is None
         self._leaves_extra = delete == "tracked"
         self._began_seconds = self.clock.monotonic_seconds()
         self.source = Bucket(stage.source.endpoint, stage.source.make_bucket("live"))
@@ -240,8 +241,12 @@ class World:
         self.note(f"freeze {name}")
         self.fleet.freeze(name)
         if not self.window.pass_time(_HOUR_SECONDS):
-            # Whoever has locked a file when he is suspended stops everybody for as long: that is one machine.
-            self.thaw()
+            if self._is_on_one_machine:
+                # Whoever is suspended while he has locked a file stops all others for as long.
+                self.thaw()
+            else:
+                # A server ends such transactions.
+                self._until(lambda: self.window.pass_time(_HOUR_SECONDS), lambda: f"{name} has locked the backlog")
 
     def thaw(self) -> None:
         self.note(f"go on: {self.fleet.thaw()}")
