@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from brigade import __version__
-from brigade.api import access, replications
+from brigade.api import access, failures, replications, routes, stores, users
 from brigade.api.bounds import Bounds
 from brigade.api.failing import ANSWERS, install
 from brigade.api.office import Office
+from brigade.api.texts import Ascii
 
 PREFIX = "/api/v1"
 
@@ -22,12 +23,13 @@ def make_app(office: Office) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        default_response_class=Ascii,
     )
     app.state.office = office
     install(app)
     app.add_middleware(Bounds)
     router = APIRouter(prefix=PREFIX, responses=ANSWERS)
-    for part in (replications, access):
+    for part in (replications, failures, routes, stores, users, access):
         router.include_router(part.router)
     app.include_router(router)
     return app

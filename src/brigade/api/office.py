@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from brigade.api.failing import Refusal
 from brigade.clock import Clock
 from brigade.control.access import LOCAL, Identity, Scope, identify
+from brigade.control.checking import Checks
 from brigade.control.desk import Desk, Plans
 from brigade.state.state import State
 
@@ -25,7 +26,8 @@ class Office:
     """The state, the configuration of the moment, and whether somebody without a token may do everything.
 
     `is_local`: only this machine can reach the API. Then, and while nobody has made a token, it needs none.
-    `resident` is who asks where that is known without a token: somebody in this very process.
+    `resident` is who asks where that is known without a token: somebody in this very process. `checks` holds what was
+    found of stores.
     """
 
     state: State
@@ -33,6 +35,7 @@ class Office:
     plans: Callable[[], Plans]
     is_local: bool
     resident: Identity | None = None
+    checks: Checks = field(default_factory=Checks)
 
 
 def office_of(request: Request) -> Office:

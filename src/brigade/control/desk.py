@@ -13,7 +13,10 @@ from brigade.state.control_rows import Document, DocumentKind
 from brigade.state.state import State
 
 if TYPE_CHECKING:
+    from brigade.control.routing import Known as Routed
+    from brigade.control.steering import Effects
     from brigade.control.work import Work
+    from brigade.stores.base import Store
 
 
 class Plans(Protocol):
@@ -33,6 +36,21 @@ class Plans(Protocol):
 
     def work(self, name: str, settings: Mapping[str, Any], documents: Sequence[Document]) -> Work:
         """A replication made ready, as the settings say. Raises `ConfigError` where they make no sense."""
+
+    def routing(self, documents: Sequence[Document]) -> Routed | None:
+        """What the gateways may route and how the configuration routes it; None where there is no gateway."""
+
+    def route_effects(self, documents: Sequence[Document], bucket: str | None, store: str) -> Effects:
+        """What it means for replications if a bucket (None: every one) goes to a store."""
+
+    def store(self, location: str, documents: Sequence[Document]) -> Store | None:
+        """The store behind a location of the configuration; None for one that has buckets and is given none.
+
+        Raises `UsageError` for what is no such location. The caller closes it.
+        """
+
+    async def buckets(self, location: str, documents: Sequence[Document]) -> list[str]:
+        """The buckets of a store. Raises what the store raises."""
 
 
 @dataclass(frozen=True, slots=True)

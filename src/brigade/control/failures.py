@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,8 @@ from brigade.state.rows import FailedRow, ReplicationRow
 from brigade.state.state import State
 
 _PAGE = 500
+# So many rows are looked at for one page at most: what is rare among very many takes several.
+_MOST_LOOKED = 20_000
 
 
 class FailureState(StrEnum):
@@ -69,6 +70,52 @@ async def failures(state: State, which: Which) -> AsyncIterator[Failure]:
                 yield _failure(row, failed)
 
 
+class Mark(NamedTuple):
+    """A place among all failures: behind this key of this replication, before its first key if None."""
+
+    replication_id: int
+    key: str | None
+
+
+async def failures_page(
+    state: State, which: Which, limit: int, *, only: FailureState | None = None, after: Mark | None = None
+) -> tuple[list[Failure], Mark | None]:
+    """The next failures in that order, and where the page after them begins; None if these were the last.
+
+    A page may hold fewer than `limit`, and still not be the last: one question looks at so many rows and no more.
+    """
+    rows = await _replications(state, which.replication)
+    begin = 0 if after is None else next((n for n, row in enumerate(rows) if row.id == after.replication_id), None)
+    if begin is None:
+        raise UsageError("no page begins there", hint="ask again from the beginning")
+    found: list[Failure] = []
+    looked = 0
+    for row in rows[begin:]:
+        key = after.key if after is not None and row.id == after.replication_id else None
+        if looked >= _MOST_LOOKED:
+            return found, Mark(row.id, key)
+        is_last = False
+        while not is_last:
+            if looked >= _MOST_LOOKED:
+                return found, Mark(row.id, key)
+            page = await state.backlog.failing(row.id, _PAGE, key, among=set(which.keys) or None)
+            looked += len(page) + 1
+            is_last = len(page) < _PAGE
+            for failed in page:
+                key = failed.key
+                if _is_meant(failed, which, only):
+                    found.append(_failure(row, failed))
+                if len(found) == limit:
+                    return found, Mark(row.id, key)
+    return found, None
+
+
+def _is_meant(failed: FailedRow, which: Which, only: FailureState | None) -> bool:
+    if only is not None and failed.parked is not (only is FailureState.PARKED):
+        return False
+    return which.reason is None or which.reason in failed.error
+
+
 async def retry(state: State, which: Which) -> Decided:
     """Try them again now, with all their attempts. Raises `UsageError` for an unknown replication."""
     counts: dict[str, int] = {}
@@ -119,7 +166,7 @@ async def _pages(state: State, row: ReplicationRow, which: Which) -> AsyncIterat
     among = set(which.keys) or None
     while True:
         page = await state.backlog.failing(row.id, _PAGE, after, among=among)
-        chosen = [failed for failed in page if which.reason is None or which.reason in failed.error]
+        chosen = [failed for failed in page if _is_meant(failed, which, None)]
         if chosen:
             yield chosen
         if len(page) < _PAGE:
@@ -176,5 +223,12 @@ async def by_reason(found: AsyncIterator[Failure], *, examples: int = 3) -> list
 
 def reason_without_key(reason: str, key: str) -> str:
     """The reason with `…` where it quotes the key; errors quote it with the prefix of its location."""
-    quoted = re.escape(repr(key)[1:])
-    return re.sub(rf"""['"][^'"]*?{quoted}""", "…", reason)
+    quoted = repr(key)[1:]
+    end = reason.find(quoted)
+    while end >= 0:
+        begin = max(reason.rfind("'", 0, end), reason.rfind('"', 0, end))
+        if begin < 0:
+            return reason
+        reason = f"{reason[:begin]}…{reason[end + len(quoted) :]}"
+        end = reason.find(quoted, begin)
+    return reason

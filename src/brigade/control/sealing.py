@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brigade.errors import ConfigError
+from brigade.errors import ConfigError, UsageError
 
 SECRET_FIELDS = frozenset({"secret_key", "session_token", "customer_key"})
 """The keys of settings whose values are secrets, wherever they stand."""
@@ -44,7 +44,9 @@ class Sealer:
         """The settings with every secret as it was. Raises `ConfigError` if they were sealed with another key."""
         return _each_secret(settings, place, lambda secret, where: self._open(secret[_SEALED], where))
 
-    def _seal(self, secret: str, where: str) -> str:
+    def _seal(self, secret: Any, where: str) -> str:
+        if not isinstance(secret, str):
+            raise ConfigError(f"{where}: a secret is a text")
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(_NONCE_BYTES)
@@ -83,10 +85,18 @@ def masked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unmasked(settings: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with the secrets of `before` where a mask was given back."""
+    """The settings with the secrets of `before` where a mask was given back. Raises `UsageError` where it hides none."""
     known: dict[str, Any] = {}
     _each_secret(before, "", lambda secret, where: known.setdefault(where, secret))
-    return _each_secret(settings, "", lambda secret, where: known.get(where, secret) if secret == MASK else secret)
+
+    def revealed(secret: Any, where: str) -> Any:
+        if secret != MASK:
+            return secret
+        if where not in known:
+            raise UsageError(f"{where.removeprefix('.')}: there is no secret that the mask could stand for")
+        return known[where]
+
+    return _each_secret(settings, "", revealed)
 
 
 def _each_secret(value: Mapping[str, Any], place: str, change: Callable[[Any, str], Any]) -> dict[str, Any]:
@@ -102,5 +112,11 @@ def _walk(value: Any, place: str, change: Callable[[Any, str], Any]) -> Any:
     if isinstance(value, Mapping):
         return _each_secret(value, place, change)
     if isinstance(value, list):
-        return [_walk(inner, f"{place}[{number}]", change) for number, inner in enumerate(value)]
+        return [_walk(inner, f"{place}[{_label(inner, number)}]", change) for number, inner in enumerate(value)]
     return value
+
+
+def _label(value: Any, number: int) -> str:
+    """A pair of keys is known by its access key: its secret stays with it when others before it go."""
+    name = value.get("access_key") if isinstance(value, Mapping) else None
+    return name if isinstance(name, str) else str(number)

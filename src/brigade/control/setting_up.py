@@ -65,6 +65,7 @@ async def create(desk: Desk, kind: DocumentKind, name: str, settings: Mapping[st
     where there is no key to seal them.
     """
     _check_name(name)
+    settings = unmasked(settings, {})
     if name in desk.plans.of_file(kind):
         raise Exists(f"the configuration file has a {kind} {name!r}", hint="choose another name")
     sealed = _sealed(desk, kind, name, settings)

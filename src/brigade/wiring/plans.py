@@ -7,13 +7,17 @@ from typing import Any
 
 from brigade.config.load import Loaded
 from brigade.control.desk import Desk
+from brigade.control.routing import Known as Routed
 from brigade.control.sealing import Sealer
 from brigade.control.status import Known
+from brigade.control.steering import Effects
 from brigade.control.work import Work
-from brigade.errors import ConfigError
+from brigade.errors import ConfigError, UsageError
+from brigade.locations import Place, PlaceKind
 from brigade.state.control_rows import Document, DocumentKind
 from brigade.state.state import State
-from brigade.wiring.known import configured
+from brigade.stores.base import Store
+from brigade.wiring.known import configured, gateway_known, left_unheard, written_by_replications
 from brigade.wiring.merging import merge, sealer_of, section_of
 from brigade.wiring.routes import sections, work_of
 from brigade.wiring.wiring import Wiring
@@ -45,6 +49,30 @@ class ConfiguredPlans:
             raise ConfigError(words)
         wiring = self._wiring.renewed(merged.loaded)
         return work_of(wiring, name, dict(sections(wiring))[name])
+
+    def routing(self, documents: Sequence[Document]) -> Routed | None:
+        wiring = self._merged(documents)
+        assert wiring.loaded is not None
+        return gateway_known(wiring) if wiring.loaded.config.gateway is not None else None
+
+    def route_effects(self, documents: Sequence[Document], bucket: str | None, store: str) -> Effects:
+        wiring = self._merged(documents)
+        return Effects(written_by_replications(wiring, bucket, store), left_unheard(wiring, bucket, store))
+
+    def store(self, location: str, documents: Sequence[Document]) -> Store | None:
+        wiring, place = self._placed(location, documents)
+        return wiring.store(place) if place.rest or wiring.is_directory(place) else None
+
+    async def buckets(self, location: str, documents: Sequence[Document]) -> list[str]:
+        wiring, place = self._placed(location, documents)
+        return await wiring.buckets(place)
+
+    def _placed(self, location: str, documents: Sequence[Document]) -> tuple[Wiring, Place]:
+        wiring = self._merged(documents)
+        place = wiring.place(location, directory=self._file.directory)
+        if place.kind is not PlaceKind.STORE or place.is_wildcard:
+            raise UsageError(f"{location!r} is in no store of the configuration", hint="write store:bucket")
+        return wiring, place
 
     def _merged(self, documents: Sequence[Document]) -> Wiring:
         return self._wiring.renewed(merge(self._wiring, self._file, documents).loaded)

@@ -26,6 +26,31 @@ NEEDS = {
     ("DELETE", "/replications/{name}"): Scope.ADMIN,
     ("POST", "/replications/{name}/pause"): Scope.OPERATE,
     ("POST", "/replications/{name}/resume"): Scope.OPERATE,
+    ("GET", "/failures"): Scope.READ,
+    ("GET", "/failures/reasons"): Scope.READ,
+    ("GET", "/failures/dismissed"): Scope.READ,
+    ("POST", "/failures/retry"): Scope.OPERATE,
+    ("POST", "/failures/dismiss"): Scope.OPERATE,
+    ("GET", "/routes"): Scope.READ,
+    ("PUT", "/routes"): Scope.OPERATE,
+    ("DELETE", "/routes"): Scope.OPERATE,
+    ("GET", "/routes/explain"): Scope.READ,
+    ("GET", "/blocks"): Scope.READ,
+    ("PUT", "/blocks"): Scope.OPERATE,
+    ("DELETE", "/blocks"): Scope.OPERATE,
+    ("GET", "/stores"): Scope.READ,
+    ("POST", "/stores"): Scope.ADMIN,
+    ("GET", "/stores/{name}"): Scope.READ,
+    ("PUT", "/stores/{name}"): Scope.ADMIN,
+    ("DELETE", "/stores/{name}"): Scope.ADMIN,
+    ("POST", "/stores/{name}/check"): Scope.OPERATE,
+    ("GET", "/users"): Scope.READ,
+    ("POST", "/users"): Scope.ADMIN,
+    ("GET", "/users/{name}"): Scope.READ,
+    ("PUT", "/users/{name}"): Scope.ADMIN,
+    ("DELETE", "/users/{name}"): Scope.ADMIN,
+    ("POST", "/users/{name}/keys"): Scope.ADMIN,
+    ("DELETE", "/users/{name}/keys/{access_key}"): Scope.ADMIN,
     ("GET", "/tokens"): Scope.ADMIN,
     ("POST", "/tokens"): Scope.ADMIN,
     ("DELETE", "/tokens/{name}"): Scope.ADMIN,
@@ -35,7 +60,17 @@ BODIES = {
     "/replications": {"name": "new", "settings": {"source": "m:a", "target": "m:b"}},
     "/replications/{name}": {"settings": {}},
     "/tokens": {"name": "t", "scope": "read"},
+    "/failures/retry": {"all": True},
+    "/failures/dismiss": {"replication": "nothing", "note": "why", "reason": "x"},
+    "/routes": {"bucket": "photos", "store": "ceph"},
+    "/blocks": {"bucket": "photos"},
+    "/stores": {"name": "new", "settings": {"type": "memory"}},
+    "/stores/{name}": {"settings": {}},
+    "/stores/{name}/check": {},
+    "/users": {"name": "new"},
+    "/users/{name}": {"settings": {}},
 }
+QUERIES = {("DELETE", "/routes"): {"bucket": "x"}, ("DELETE", "/blocks"): {"bucket": "x"}}
 
 
 def operations(app):
@@ -48,9 +83,9 @@ def operations(app):
 async def test_every_operation_needs_its_scope(app, ask, tokens):
     assert operations(app) == set(NEEDS)
     for (method, path), needed in NEEDS.items():
-        where, body = path.replace("{name}", "nothing"), BODIES.get(path)
+        where, body, query = path.replace("{name}", "nothing"), BODIES.get(path), QUERIES.get((method, path))
         for scope, token in tokens.items():
-            answer = await ask(method, where, body=body, headers=bearer(token))
+            answer = await ask(method, where, body=body, query=query, headers=bearer(token))
             if scope.opens(needed):
                 assert answer.status not in (401, 403), (method, path, scope, answer.body)
             else:
