@@ -64,6 +64,8 @@ async def follow(
     stop: asyncio.Event,
 ) -> None:
     """Drain the backlog of a replication until `stop`; then what is in work may end within the grace."""
+    # Whoever was killed here before need not be waited for.
+    await state.backlog.free_orphans(replication_id)
     ledger = Ledger(state, replication_id, followed=True)
     counts = meters.telemetry.replication(work.name)
     job = followed_job(work, stores.source, stores.target, ledger, clock=clock, counts=counts, observers=observers)

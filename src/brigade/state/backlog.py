@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Select, Update, case, func, select, update
 
 from brigade.clock import Clock
-from brigade.state import backlog_claims, backlog_dismissals
+from brigade.state import backlog_claims, backlog_dismissals, backlog_orphans
 from brigade.state.backlog_claims import Ending, Request
 from brigade.state.backlog_due import DuePage, due_page
 from brigade.state.backlog_listen import Listener
@@ -141,6 +141,16 @@ class Backlog:
         if removed < len(claims):
             self.wake()
         return removed
+
+    async def free_orphans(self, replication_id: int) -> int:
+        """Give back the claims of processes of this machine that are certainly dead; returns how many there were."""
+        now_ns = self._clock.now_ns()
+        freed = await self._database.write.run(
+            partial(backlog_orphans.free_orphans, replication_id=replication_id, now_ns=now_ns)
+        )
+        if freed:
+            self.wake()
+        return freed
 
     async def renew(self, claims: Sequence[Claim]) -> list[Claim]:
         """The leases start anew. Returns the claims that are still ours; of the others leave everything as it is."""
