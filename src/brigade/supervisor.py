@@ -47,7 +47,7 @@ async def _serve(answers: BinaryIO) -> None:
     work = wiring.work(errand.source, errand.target, errand.policy, errand.options)
     moved = MovedBytes()
     async with wiring.opened_state() as state, opened(work, read_only=False) as stores:
-        ledger = RelayLedger(state, recipe.replication_id)
+        ledger = RelayLedger(state, recipe.replication_id, followed=recipe.followed)
         await ledger.load()
         job = Job(stores.source, stores.target, work.policy, wiring.clock, moved, ledger, limits=work.limits)
         await Service(job, ledger, moved, transport.write).serve(orders)

@@ -94,7 +94,7 @@ class SharedRuns:
             ledger = Ledger(self.state, known.replication_id, followed=work.followed)
             limits = replace(work.limits, queued_tasks=min(work.limits.queued_tasks, _QUEUED_TASKS))
             job = job_of(replace(work, limits=limits), stores, ledger, self.clock, observer)
-            job.spawn = work.helpers(known.replication_id) if work.helpers and not work.followed else None
+            job.spawn = work.helpers(known.replication_id, work.followed) if work.helpers else None
             left_out = None if work.left_out is None else lambda counts: count_left_out(work, counts, observer)
             result = await take_part(self.state, run, job, Colleague(self.owner, left_out))
             return Took(run.started_ns, result)

@@ -56,8 +56,7 @@ async def sync(
         cut_off = await interrupted_before(state, run) if resume else None
         progress = restore(cut_off, result) if cut_off else Progress()
         job = job_of(work, stores, ledger, clock, observer, progress)
-        # Helpers keep no rows for keys that others work on at the same time.
-        job.spawn = work.helpers(replication_id) if work.helpers and not work.followed else None
+        job.spawn = work.helpers(replication_id, work.followed) if work.helpers else None
 
         async def make_right() -> RunResult:
             await reconcile(job, result)

@@ -32,7 +32,7 @@ class Work:
     `source_place` and `target_place` are the identities with links resolved: what overlap is judged by.
     `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
     store that a plan is made against where the target is still to be made. `left_out` fills while a source that
-    is a directory is listed. `helpers` starts more processes for a run, given the replication's number.
+    is a directory is listed. `helpers` starts more processes for a run, given the replication's number and whether it is followed.
     `followed`: changes of the same keys may be followed at the same time.
     """
 
@@ -46,7 +46,7 @@ class Work:
     make_target: bool = False
     stand_in: Store | None = None
     left_out: LeftOut | None = None
-    helpers: Callable[[int], Spawn] | None = None
+    helpers: Callable[[int, bool], Spawn] | None = None
     followed: bool = False
 
     @property

@@ -52,6 +52,7 @@ class Recipe:
     config: Path | None
     state_url: str
     replication_id: int
+    followed: bool
     errand: Errand
 
 

@@ -115,10 +115,10 @@ class Wiring:
             return 1
         return options.processes or default_processes()
 
-    def _helpers(self, errand: Errand) -> Callable[[int], Spawn]:
+    def _helpers(self, errand: Errand) -> Callable[[int, bool], Spawn]:
         config = self.loaded.file if self.loaded else None
-        return lambda replication_id: spawner(
-            Recipe(str(self.directory), config, self.state_url(), replication_id, errand)
+        return lambda replication_id, followed: spawner(
+            Recipe(str(self.directory), config, self.state_url(), replication_id, followed, errand)
         )
 
     def state_url(self) -> str:
