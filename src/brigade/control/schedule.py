@@ -7,10 +7,12 @@ began it. Who is due while a run goes on takes part in it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from brigade.clock import Clock
 from brigade.control.run_all import Ended
 from brigade.control.sharing import Took
+from brigade.errors import StateError
 
 Jobs = Sequence[tuple[str, Callable[[int], Awaitable[Took]]]]
 """Names, and what takes part in a run: given the moment behind which a run must have begun to count."""
@@ -84,8 +86,11 @@ class Schedule:
         """Until it is time, or others have begun."""
         while (left_ns := due_ns - self._clock.now_ns()) > 0:
             await self._clock.sleep(min(left_ns / _SECOND_NS, _LOOK_SECONDS))
-            if left_ns > _nanoseconds(_LOOK_SECONDS) and await self._is_any_on():
-                return
+            if left_ns > _nanoseconds(_LOOK_SECONDS):
+                # A state that is away for a moment is asked again.
+                with suppress(StateError):
+                    if await self._is_any_on():
+                        return
 
     def _pause_ns(self, failures: int) -> int:
         step = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))

@@ -22,6 +22,7 @@ from brigade.state.runs import to_run
 from brigade.state.schema import ranges, runs
 
 _SECOND_NS = 1_000_000_000
+_SPARE = 1 / 3
 _NOT_HELD = {"owner": None, "lease_until_ns": 0}
 
 
@@ -133,9 +134,13 @@ class Ranges:
         await self._database.write.run(lambda connection: connection.execute(query).rowcount)
 
     async def preside(self, seen: Run, owner: Owner, counts: Mapping[str, int]) -> bool:
-        """Hold the lease of the run itself, ours or left behind: who holds it ends the run. False: somebody else does."""
+        """Hold the lease of the run itself, ours or left behind: who holds it ends the run. False: somebody else does.
+
+        One that nobody renewed for long is taken before it ends: while anybody is at work the run shall not look dead.
+        """
         now_ns = self._clock.now_ns()
-        if seen.owner != owner and seen.lease_until_ns > now_ns and not seen.owner.is_dead():
+        spare_ns = round(seen.lease_seconds * _SECOND_NS * _SPARE)
+        if seen.owner != owner and seen.lease_until_ns > now_ns + spare_ns and not seen.owner.is_dead():
             return False
         values = {
             "owner": str(owner),
@@ -151,22 +156,25 @@ class Ranges:
         return bool(await self._database.write.run(lambda connection: connection.execute(query).rowcount))
 
     async def step_down(self, run: Run, owner: Owner) -> None:
-        """Whoever is left may preside at once."""
-        query = (
-            update(runs)
-            .where(runs.c.id == run.id, runs.c.state == RunState.RUNNING.value, runs.c.owner == str(owner))
-            .values(lease_until_ns=0)
+        """Leave the run to another one who is at work on it. If there is none, nobody need wait for its lease."""
+        others = (
+            select(ranges.c.owner, ranges.c.lease_until_ns)
+            .where(ranges.c.run_id == run.id, ranges.c.owner.is_not(None), ranges.c.owner != str(owner))
+            .where(ranges.c.state.in_((RangeState.RUNNING.value, RangeState.SCANNED.value)))
+            .order_by(ranges.c.lease_until_ns.desc())
         )
-        await self._database.write.run(lambda connection: connection.execute(query).rowcount)
+
+        def step_down(connection: Connection) -> None:
+            heir = connection.execute(others.limit(1)).first()
+            values = {"lease_until_ns": 0} if heir is None else {"owner": heir[0], "lease_until_ns": heir[1]}
+            connection.execute(_presided(run, owner).values(values))
+
+        await self._database.write.run(step_down)
 
     async def finish(self, run: Run, owner: Owner, state: RunState, counts: Mapping[str, int]) -> bool:
         """The run has ended, all its ranges being done. False if that was not for this owner to say any more."""
         values = {"state": state.value, "counts": dict(counts), "finished_ns": self._clock.now_ns()}
-        query = (
-            update(runs)
-            .where(runs.c.id == run.id, runs.c.state == RunState.RUNNING.value, runs.c.owner == str(owner))
-            .values(values)
-        )
+        query = _presided(run, owner).values(values)
         return bool(await self._database.write.run(lambda connection: connection.execute(query).rowcount))
 
     def _until_ns(self, lease_seconds: float) -> int:
@@ -187,6 +195,10 @@ def _unchanged(part: KeyRange) -> Update:
     return update(ranges).where(
         ranges.c.id == part.id, ranges.c.fence == part.fence, ranges.c.state == part.state.value
     )
+
+
+def _presided(run: Run, owner: Owner) -> Update:
+    return update(runs).where(runs.c.id == run.id, runs.c.state == RunState.RUNNING.value, runs.c.owner == str(owner))
 
 
 def _renew(connection: Connection, part: KeyRange, until_ns: int) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from brigade.control.schedule import Schedule
 from brigade.control.sharing import Took
 from brigade.engine.report import RunResult
-from brigade.errors import Unavailable
+from brigade.errors import StateError, Unavailable
 
 SECOND_NS = 1_000_000_000
 
@@ -144,6 +144,18 @@ async def test_one_that_is_not_due_takes_part_in_what_others_began():
     assert joined[1][0] == 1050
     assert joined[1][1] < 1000
     assert fleet.began[:2] == [1000, 4600]
+
+
+async def test_a_state_that_is_away_while_nothing_is_due_ends_nothing():
+    clock = SteppedClock(1)
+    fleet = Fleet(clock)
+
+    async def is_any_on() -> bool:
+        raise StateError("away")
+
+    fleet.is_any_on = is_any_on
+    await run(fleet.schedule(60))
+    assert fleet.began == [1000, 1060]
 
 
 async def test_an_incomplete_run_does_not_count_though_it_is_young():

@@ -162,6 +162,27 @@ async def test_one_presides_and_ends_the_run(state: State, run: Run, clock: Manu
     assert (ended.state, ended.counts) == (RunState.DONE, {"copied": 2})
 
 
+async def test_who_leaves_hands_the_run_to_one_who_is_at_work(state: State, run: Run) -> None:
+    mine = await claim_first(state, run)
+    await state.ranges.split(mine, "m")
+    theirs = await claim_first(state, run, TWO)
+    await state.ranges.step_down(run, ONE)
+    led = (await state.ranges.look(run)).run
+    assert (led.owner, led.lease_until_ns) == (TWO, theirs.lease_until_ns)
+    await state.ranges.step_down(run, ONE)
+    await state.ranges.give_back([theirs, mine])
+    await state.ranges.step_down(run, TWO)
+    assert (await state.ranges.look(run)).run.lease_until_ns == 0
+
+
+async def test_a_lease_that_nobody_renews_is_taken_before_it_ends(state: State, run: Run, clock: ManualClock) -> None:
+    clock.advance(LEASE_SECONDS)
+    assert not await state.ranges.preside(run, TWO, {})
+    clock.advance(LEASE_SECONDS / 2)
+    assert await state.ranges.preside(run, TWO, {})
+    assert not await state.ranges.preside(run, ONE, {})
+
+
 async def test_a_run_is_alive_while_anybody_is_at_work_on_it(state: State, run: Run, clock: ManualClock) -> None:
     clock.advance(1.5 * LEASE_SECONDS)
     await claim_first(state, run, TWO)
@@ -267,7 +288,7 @@ def test_no_key_is_ever_in_two_ranges_or_in_none(engine: str, request: pytest.Fi
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.explicit, Phase.generate],
