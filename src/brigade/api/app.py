@@ -9,6 +9,7 @@ from brigade.api import access, failures, replications, routes, stores, users
 from brigade.api.bounds import Bounds
 from brigade.api.failing import ANSWERS, install
 from brigade.api.office import Office
+from brigade.api.pages.parts import install_pages
 from brigade.api.texts import Ascii
 
 PREFIX = "/api/v1"
@@ -32,4 +33,5 @@ def make_app(office: Office) -> FastAPI:
     for part in (replications, failures, routes, stores, users, access):
         router.include_router(part.router)
     app.include_router(router)
+    install_pages(app, office)
     return app

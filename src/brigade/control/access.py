@@ -83,13 +83,28 @@ async def identify(state: State, clock: Clock, text: str) -> Identity | None:
     row = await state.control.tokens.find(token_id)
     if row is None or not hmac.compare_digest(row.digest, _digest(secret)):
         return None
+    return await _identity(state, clock, row)
+
+
+def token_id_of(text: str) -> str:
+    """Which token a text is, whether it is right or not."""
+    return text.split("_", 2)[1]
+
+
+async def identity_of(state: State, clock: Clock, token_id: str) -> Identity | None:
+    """Who has shown this token before; None if it has been revoked or has expired since."""
+    row = await state.control.tokens.find(token_id)
+    return None if row is None else await _identity(state, clock, row)
+
+
+async def _identity(state: State, clock: Clock, row: TokenRow) -> Identity | None:
     now_ns = clock.now_ns()
     if row.expires_ns is not None and row.expires_ns <= now_ns:
         return None
     # Once a minute is enough to tell a token in use from a forgotten one.
     if row.used_ns is None or now_ns - row.used_ns > _USED_SECONDS * _SECOND_NS:
-        await state.control.tokens.used(token_id)
-    return Identity(f"{row.name} ({token_id})", Scope(row.scope))
+        await state.control.tokens.used(row.id)
+    return Identity(f"{row.name} ({row.id})", Scope(row.scope))
 
 
 def _digest(secret: str) -> bytes:

@@ -42,7 +42,7 @@ class Status(NamedTuple):
     """How one replication stands. `lag_seconds` is the age of the oldest change that waits, 0 if none does.
 
     `result` is how the last run ended, `None` if there was none. `dismissed` are keys that somebody decided to leave
-    since that run began: they count for nothing else.
+    since that run began: they count for nothing else. `replication_id` is the state's number of it, if it has one.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Status(NamedTuple):
     dismissed: int
     last_run: Run | None
     result: RunState | None
+    replication_id: int | None = None
 
 
 async def status(
@@ -80,6 +81,7 @@ async def status(
     return [
         _status(
             name,
+            row.id if row is not None else None,
             lags.get(row.id, _NO_LAG) if row is not None else _NO_LAG,
             newest.get(row.id) if row is not None else None,
             dismissed.get(row.id, 0) if row is not None else 0,
@@ -115,11 +117,13 @@ def _is_named(name: str, wanted: str) -> bool:
     return name == wanted or name.startswith(f"{wanted}/")
 
 
-def _status(name: str, lag: Lag, last: Run | None, dismissed: int, now_ns: int, *, paused: bool) -> Status:
+def _status(
+    name: str, row_id: int | None, lag: Lag, last: Run | None, dismissed: int, now_ns: int, *, paused: bool
+) -> Status:
     result = None if last is None else _result(last, now_ns)
     waited_ns = 0 if lag.oldest_marked_ns is None else max(0, now_ns - lag.oldest_marked_ns)
     standing = Standing.PAUSED if paused else _standing(lag, result)
-    return Status(name, standing, lag.length, waited_ns / _SECOND_NS, lag.parked, dismissed, last, result)
+    return Status(name, standing, lag.length, waited_ns / _SECOND_NS, lag.parked, dismissed, last, result, row_id)
 
 
 def _result(run: Run, now_ns: int) -> RunState:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from brigade.clock import Clock
-from brigade.state.control_rows import ActivityRow, Sample
+from brigade.state.control_rows import ActivityRow, Sample, Sums
 from brigade.state.engine import Database
 from brigade.state.revisions import change_or_insert
 from brigade.state.schema import activity, samples
@@ -61,6 +61,20 @@ class Activity:
             lambda connection: connection.execute(query.order_by(samples.c.at_seconds)).all()
         )
         return [Sample(*row) for row in rows]
+
+    async def sums(self, since_seconds: int) -> dict[int, Sums]:
+        """What was done since then, by replication; those that did nothing are left out."""
+        columns = samples.c
+        query = select(
+            columns.replication_id,
+            func.min(columns.at_seconds),
+            func.sum(columns.settled),
+            func.sum(columns.settled_bytes),
+            func.sum(columns.failed),
+        ).where(columns.at_seconds >= since_seconds)
+        query = query.group_by(columns.replication_id)
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return {row[0]: Sums(*map(int, row[1:])) for row in rows}
 
 
 def _add(connection: Connection, replication_id: int, rows: list[dict[str, object]]) -> None:

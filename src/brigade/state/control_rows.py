@@ -90,3 +90,12 @@ class Sample(NamedTuple):
     failed: int
     backlog: int
     lag_seconds: int
+
+
+class Sums(NamedTuple):
+    """What was done since some moment, the first of it in the interval that begins at `first_seconds`."""
+
+    first_seconds: int
+    settled: int
+    settled_bytes: int
+    failed: int

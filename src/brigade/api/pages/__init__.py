@@ -1,0 +1,1 @@
+"""The pages for people: rendered here, shown by any browser, and usable without JavaScript."""
