@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from brigade.changes.base import Change, Newcomers, Routes, Subscription
 from brigade.clock import Clock
 from brigade.decide.wildcards import BucketNote, is_bucket
 from brigade.errors import StateError
 from brigade.gateway.capture import Fate, Touched
+from brigade.gateway.settling import Settlements, together
 
 HOLD_SECONDS = 90.0
 """Longer than a store's usual idle timeout: a store may be silent for that long and still carry the write out."""
 
 DRAIN_SECONDS = 5.0
 """How long the deletion of a bucket waits for what was noted of its keys: with the bucket goes the source's word on them."""
+
+_FEW_NOTES = 3
+"""With so few requests under way settlements go with the next note, which else would wait for their commit."""
 
 _DRAIN_LOOK_SECONDS = 0.5
 _SECOND_NS = 1_000_000_000
@@ -78,6 +83,7 @@ class Note:
         self.keys = keys
         self.made_seconds = made_seconds
         self.holds = 1
+        self.is_settled = False
         self.unheard = unheard
 
 
@@ -91,7 +97,9 @@ class BacklogCapture:
         self._clock = clock
         self.hearings = hearings
         self.hold_seconds = hold_seconds
-        self._notes: WeakSet[Note] = WeakSet()
+        self._settlements = Settlements(backlog.settle)
+        # The oldest first. A set of weak references would cost as much as all the rest of a note.
+        self._notes: deque[ref[Note]] = deque()
 
     async def intend(self, touched: Touched) -> Note | None:
         hearing = self.hearings.get(touched.store)
@@ -109,8 +117,13 @@ class BacklogCapture:
         if not keys and unheard is None:
             return None
         note = Note(keys, self._clock.monotonic_seconds(), unheard)
+        notes = self._notes
+        while notes and _is_over(notes[0]()):
+            notes.popleft()
+        if len(notes) < _FEW_NOTES:
+            self._settlements.write()
         await self._hold(note)
-        self._notes.add(note)
+        notes.append(ref(note))
         return note
 
     async def _welcome(self, hearing: Hearing, arrivals: Arriving, bucket: str) -> bool:
@@ -124,6 +137,7 @@ class BacklogCapture:
         numbers = {place.replication_id for place in hearing.routes.under(bucket, "")}
         if hearing.arrivals is not None:
             numbers |= {one.replication_id for one in await hearing.arrivals.subscriptions(bucket)}
+        self._settlements.write()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 for number in numbers:
@@ -144,11 +158,13 @@ class BacklogCapture:
 
     async def settle(self, token: object) -> None:
         assert isinstance(token, Note)
-        self._notes.discard(token)
-        # Each hold is ended by itself: a renewed one does not take the place of the one before.
-        for _ in range(token.holds):
-            for replication_id, keys in token.keys.items():
-                await self._backlog.settle(replication_id, keys)
+        token.is_settled = True
+        if token.keys:
+            self._settlements.add(token.keys, token.holds)
+
+    async def close(self) -> None:
+        """Write what was settled."""
+        await self._settlements.close()
 
     async def run(self) -> None:
         """Renew the holds of requests that take long, until cancelled."""
@@ -162,21 +178,31 @@ class BacklogCapture:
     async def renew(self) -> None:
         """Renew the holds that have used up half of their time."""
         now_seconds = self._clock.monotonic_seconds()
-        for note in list(self._notes):
-            if note in self._notes and now_seconds - note.made_seconds >= self.hold_seconds / 2:
-                note.holds += 1
-                try:
-                    await self._hold(note)
-                except StateError:
-                    # It has no hold more, and is tried again at the next look: the hold that it has runs out soon.
-                    note.holds -= 1
-                    raise
-                note.made_seconds = now_seconds
+        self._notes = deque(each for each in self._notes if not _is_over(each()))
+        for note in [each() for each in self._notes]:
+            if note is None or note.is_settled or now_seconds - note.made_seconds < self.hold_seconds / 2:
+                continue
+            note.holds += 1
+            try:
+                await self._hold(note)
+            except StateError:
+                # It has no hold more, and is tried again at the next look: the hold that it has runs out soon.
+                note.holds -= 1
+                raise
+            note.made_seconds = now_seconds
 
     async def _hold(self, note: Note) -> None:
         until_ns = self._clock.now_ns() + round(self.hold_seconds * _SECOND_NS)
-        for replication_id, keys in note.keys.items():
-            await self._backlog.mark(replication_id, keys, live=True, hold_until_ns=until_ns)
+        await together(
+            [
+                self._backlog.mark(replication_id, keys, live=True, hold_until_ns=until_ns)
+                for replication_id, keys in note.keys.items()
+            ]
+        )
+
+
+def _is_over(note: Note | None) -> bool:
+    return note is None or note.is_settled
 
 
 def _keys_of(routes: Routes, touched: Touched) -> dict[int, list[str]]:

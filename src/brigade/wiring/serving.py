@@ -77,6 +77,7 @@ class GatewayUnit(Unit):
         )
         async with AsyncExitStack() as stack:
             stack.callback(scene.meters.health.started, self.key)
+            stack.push_async_callback(capture.close)
             try:
                 self._gateway = await stack.enter_async_context(serving)
             except OSError as error:

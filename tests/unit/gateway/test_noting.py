@@ -34,6 +34,9 @@ class RecordingBacklog:
         self.holds.update((replication_id, key) for key in keys)
 
     async def settle(self, replication_id, keys):
+        if self.failure is not None:
+            raise self.failure
+        assert len(set(keys)) == len(keys)
         self.holds.subtract((replication_id, key) for key in keys)
 
     async def lag(self, replication_id):
@@ -100,6 +103,7 @@ async def test_each_replication_of_the_bucket_and_prefix_is_held_for_and_settled
     assert backlog.holds == {(1, "p/k"): 1, (1, "x"): 1, (2, "k"): 1}
     assert backlog.until_ns == clock.now_ns() + 90 * 10**9
     await capture.settle(note)
+    await capture.close()
     assert not +backlog.holds
 
 
@@ -127,6 +131,7 @@ async def test_a_long_request_keeps_its_hold_and_ends_all_of_it(capture, backlog
     assert backlog.holds[1, "x"] == 2
     assert backlog.until_ns == clock.now_ns() + 90 * 10**9
     await capture.settle(note)
+    await capture.close()
     assert backlog.holds[1, "x"] == 0
 
 
@@ -141,6 +146,7 @@ async def test_a_hold_that_could_not_be_renewed_is_tried_again_before_it_ends(ca
     await capture.renew()
     assert backlog.until_ns == clock.now_ns() + 90 * 10**9
     await capture.settle(note)
+    await capture.close()
     # A hold that was never begun is not ended: it would be another request's.
     assert backlog.holds[1, "x"] == 0
 
@@ -220,3 +226,43 @@ async def test_the_deletion_of_a_bucket_does_not_wait_for_ever(wild, backlog, bu
     backlog.waiting = {5: 10**9}
     assert await wild.intend(touched("photos", fate=Fate.DELETED)) is not None
     assert backlog.waiting
+
+
+async def test_what_is_settled_is_written_soon_though_nothing_else_is_noted(capture, backlog):
+    await capture.settle(await capture.intend(touched("b", "x")))
+    assert backlog.holds[1, "x"] == 1
+    async with asyncio.timeout(20):
+        while backlog.holds[1, "x"]:  # noqa: ASYNC110  a timer tells nobody
+            await asyncio.sleep(0.001)
+
+
+async def test_what_is_settled_is_written_with_the_next_note(capture, backlog):
+    await capture.settle(await capture.intend(touched("b", "x")))
+    await capture.intend(touched("b", "y"))
+    await asyncio.sleep(0)
+    assert backlog.holds == {(1, "x"): 0, (1, "y"): 1}
+
+
+async def test_two_writers_at_one_key_end_a_hold_each(capture, backlog):
+    notes = [await capture.intend(touched("b", "x")) for _ in range(3)]
+    for note in notes[:2]:
+        await capture.settle(note)
+    await capture.close()
+    assert backlog.holds[1, "x"] == 1
+
+
+async def test_a_settlement_that_cannot_be_written_is_told_and_harms_nobody(capture, backlog, caplog):
+    note = await capture.intend(touched("b", "x"))
+    backlog.failure = StateError("no room")
+    await capture.settle(note)
+    await capture.close()
+    assert "1 changes could not be settled" in caplog.text
+    backlog.failure = None
+    assert await capture.intend(touched("b", "y"))
+
+
+async def test_notes_that_are_over_take_no_room(capture):
+    for number in range(100):
+        await capture.settle(await capture.intend(touched("b", f"{number}")))
+    await capture.close()
+    assert len(capture._notes) == 1

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from brigade.errors import StateError
+from brigade.state import backlog_marks
 from brigade.state.rows import Claim
 from brigade.state.state import State
 from brigade.testing.clock import ManualClock
@@ -353,6 +354,23 @@ async def test_marks_that_come_together_share_commits(state: State) -> None:
     await asyncio.gather(*(state.backlog.mark(ONE, [f"{number % 100}"], live=True) for number in range(2000)))
     assert state.commits - before <= 4
     assert (await state.backlog.lag(ONE)).length == 100
+
+
+async def test_while_many_come_each_waits_for_more_to_share_a_commit_with(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog_marks, "_GATHER_SECONDS", 3600)
+
+    def marking(count: int) -> list[asyncio.Future[None]]:
+        return [asyncio.ensure_future(state.backlog.mark(ONE, [f"{number}"], live=True)) for number in range(count)]
+
+    for few in (1, 2, 1, 3):
+        await asyncio.gather(*marking(few))
+    before = state.commits
+    tasks = marking(200)
+    await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks, *marking(56))
+    assert state.commits - before == 1
 
 
 async def test_a_mark_whose_caller_is_cancelled_harms_nobody(state: State) -> None:
