@@ -121,7 +121,7 @@ def main() -> int:
     try:
         _measure(asked, program)
     finally:
-        program.stop()
+        program.stop(grace_seconds=3)
     return 0
 
 
