@@ -7,6 +7,7 @@
     ├── Exists                     something of this name is there already            exit 2
     ├── Missing                    nothing of this name is there                      exit 2
     ├── Stale                      somebody else has changed it meanwhile             exit 1
+    ├── Cancelled                  a person has ended it                              exit 1
     ├── StateError                 the state database
     │   └── LeaseLost              somebody else owns the work now
     └── StoreError                 something a store answered, or did not
@@ -87,6 +88,10 @@ class Missing(BrigadeError):
 
 class Stale(BrigadeError):
     """What was to be changed is not what it was when it was looked at."""
+
+
+class Cancelled(BrigadeError):
+    """Somebody who may do so has ended it before its end."""
 
 
 class StateError(BrigadeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import urllib.request
 
 import pytest
 
@@ -69,6 +70,30 @@ async def test_what_is_set_up_and_ordered_by_the_api_holds_also_after_a_kill(bri
     process.send_signal(signal.SIGTERM)
     ran = await brigade.ended(process, seconds=30)
     assert ran.code == 0, ran.words
+
+
+def api(url, method, path):
+    """Ask the API as any client would."""
+    request = urllib.request.Request(f"{url}/api/v1{path}", method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
+async def test_a_reconcile_and_a_verify_are_made_when_somebody_asks(brigade, tmp_path):
+    configure(brigade, tmp_path)
+    process, url = await started(brigade)
+    (tmp_path / "a" / "one").write_text("1")
+    await until(lambda: asyncio.to_thread((tmp_path / "b" / "one").exists))
+    # Damage that no event tells of.
+    (tmp_path / "b" / "one").write_text("2")
+    await asyncio.to_thread(api, url, "POST", "/replications/files/verify")
+    assert "verified: 1 differ" in await brigade.said(process, "verified")
+    await asyncio.to_thread(api, url, "POST", "/replications/files/reconcile")
+    await until(lambda: asyncio.to_thread(lambda: (tmp_path / "b" / "one").read_text() == "1"))
+    await asyncio.to_thread(api, url, "POST", "/replications/files/verify")
+    assert "verified: in step" in await brigade.said(process, "verified")
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process, seconds=30)).code == 0
 
 
 async def test_the_first_token_locks_the_door_and_opens_it_to_others(brigade, tmp_path):

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Body, Response
 
 from brigade.api.office import Admin, Operator, Reader
 from brigade.api.shapes import (
+    Asked,
+    Ended,
     Name,
     NewSettings,
     Note,
@@ -16,13 +18,14 @@ from brigade.api.shapes import (
     Settings,
     SettingsShape,
     StatusShape,
+    moment,
 )
 from brigade.api.versions import IfMatch, if_match, tag
 from brigade.control import ordering, setting_up
 from brigade.control.desk import Desk
 from brigade.control.setting_up import Shown
 from brigade.control.status import Status, status
-from brigade.state.control_rows import DocumentKind, Order
+from brigade.state.control_rows import Ask, DocumentKind, Order
 
 router = APIRouter(prefix="/replications", tags=["replications"])
 
@@ -78,6 +81,24 @@ async def pause_replication(desk: Operator, name: Name, note: Annotated[Note | N
 async def resume_replication(desk: Operator, name: Name) -> None:
     """Go on with it."""
     await ordering.resume(desk, name)
+
+
+@router.post("/{name}/reconcile", status_code=202)
+async def reconcile_replication(desk: Operator, name: Name) -> Asked:
+    """Compare both sides as soon as a worker can, and make the target right."""
+    return Asked(at=moment(await ordering.ask(desk, name, Ask.RECONCILE)))
+
+
+@router.post("/{name}/verify", status_code=202)
+async def verify_replication(desk: Operator, name: Name) -> Asked:
+    """Compare both sides as soon as a worker can, and change nothing: a run with its differences is the outcome."""
+    return Asked(at=moment(await ordering.ask(desk, name, Ask.VERIFY)))
+
+
+@router.post("/{name}/cancel")
+async def cancel_replication(desk: Operator, name: Name) -> Ended:
+    """End the run that goes on. What was copied stays."""
+    return Ended(runs=await ordering.cancel(desk, name))
 
 
 async def _statuses(desk: Desk) -> list[Status]:

@@ -144,6 +144,18 @@ class Note(BaseModel):
     note: str = Field("", max_length=1000)
 
 
+class Asked(BaseModel):
+    """What was asked for begins after this moment."""
+
+    at: datetime
+
+
+class Ended(BaseModel):
+    """The runs that were ended."""
+
+    runs: list[int]
+
+
 class NewToken(BaseModel):
     """A token to make."""
 

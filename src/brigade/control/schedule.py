@@ -22,6 +22,11 @@ _LONGEST_PAUSE_SECONDS = 300.0
 # How soon a process that is not due sees a run of others that it can take part in.
 _LOOK_SECONDS = 10.0
 _SECOND_NS = 1_000_000_000
+_NEVER_NS = 2**62
+
+
+def _never() -> int:
+    return 0
 
 
 class Schedule:
@@ -29,7 +34,8 @@ class Schedule:
 
     A run that could not see everything is tried again after a pause that grows. `every_seconds` None: no further run
     after the first that saw everything. `fresh`: only a run that began after this schedule counts as the first one.
-    `is_any_on` tells whether others are at work. The same trouble is told once.
+    `is_any_on` tells whether others are at work. `asked_ns` is when a person has last asked for a run, and `wait` waits
+    for so many seconds or until that may have changed. The same trouble is told once.
     """
 
     def __init__(
@@ -40,6 +46,8 @@ class Schedule:
         clock: Clock,
         tell: Callable[[Ended], None],
         is_any_on: Callable[[], Awaitable[bool]],
+        asked_ns: Callable[[], int] = _never,
+        wait: Callable[[float], Awaitable[None]] | None = None,
         fresh: bool,
     ) -> None:
         self._jobs = jobs
@@ -47,25 +55,30 @@ class Schedule:
         self._clock = clock
         self._tell_ended = tell
         self._is_any_on = is_any_on
+        self._asked_ns = asked_ns
+        self._wait_for_orders = wait or clock.sleep
         self._told: dict[str, str] = {}
         self._whole = True
         self._since_ns = clock.now_ns() if fresh or every_seconds is None else 0
 
     async def run(self) -> None:
-        """Run until there is nothing left to run, or cancelled."""
+        """Run when it is due, and when somebody asks, until cancelled."""
         failures = 0
         while True:
-            due_ns = await self._take_turns()
+            asked_ns = self._asked_ns()
+            due_ns = await self._take_turns(asked_ns)
             failures = 0 if self._whole else failures + 1
-            if self._whole and self._every_seconds is None:
-                return
-            await self._wait(due_ns if self._whole else self._clock.now_ns() + self._pause_ns(failures))
+            if not self._whole:
+                due_ns = self._clock.now_ns() + self._pause_ns(failures)
+            elif self._every_seconds is None:
+                due_ns = _NEVER_NS
+            await self._wait(due_ns, asked_ns)
 
-    async def _take_turns(self) -> int:
+    async def _take_turns(self, asked_ns: int) -> int:
         """One run of each job, where it is due; returns when the first of them is due again."""
         clock, every_ns = self._clock, _nanoseconds(self._every_seconds or 0.0)
         self._whole = True
-        since_ns = self._since_ns
+        since_ns = max(self._since_ns, asked_ns)
         if every_ns:
             since_ns = max(since_ns, clock.now_ns() - every_ns)
         began = [clock.now_ns()]
@@ -82,10 +95,12 @@ class Schedule:
                     self._since_ns = max(self._since_ns, took.began_ns)
         return min(began) + every_ns
 
-    async def _wait(self, due_ns: int) -> None:
-        """Until it is time, or others have begun."""
+    async def _wait(self, due_ns: int, asked_ns: int) -> None:
+        """Until it is time, somebody asks for a run, or others have begun one."""
         while (left_ns := due_ns - self._clock.now_ns()) > 0:
-            await self._clock.sleep(min(left_ns / _SECOND_NS, _LOOK_SECONDS))
+            await self._wait_for_orders(min(left_ns / _SECOND_NS, _LOOK_SECONDS))
+            if self._asked_ns() > asked_ns:
+                return
             if left_ns > _nanoseconds(_LOOK_SECONDS):
                 # A state that is away for a moment is asked again.
                 with suppress(StateError):

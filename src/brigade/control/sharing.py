@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from brigade.clock import Clock
+from brigade.control.reporting import RunReport
 from brigade.control.sync import count_left_out, job_of, policy_as_json, refuse_contradictions, tell_losses
+from brigade.control.watching import Fanout
 from brigade.control.work import Work, opened
 from brigade.engine.lease import begin_run
 from brigade.engine.ledger import Ledger
 from brigade.engine.ranges import Colleague, take_part
 from brigade.engine.report import Observer, RunResult
-from brigade.errors import Refused
+from brigade.errors import Cancelled, Refused
 from brigade.state.owner import Owner
 from brigade.state.rows import Run, RunState
 from brigade.state.state import State
@@ -96,7 +98,15 @@ class SharedRuns:
             job = job_of(replace(work, limits=limits), stores, ledger, self.clock, observer)
             job.spawn = work.helpers(known.replication_id, work.followed) if work.helpers else None
             left_out = None if work.left_out is None else lambda counts: count_left_out(work, counts, observer)
-            result = await take_part(self.state, run, job, Colleague(self.owner, left_out))
+            report = RunReport(self.state, run.id)
+            job.observer = Fanout([job.observer, report])
+            try:
+                async with report.kept(self.clock):
+                    result = await take_part(self.state, run, job, Colleague(self.owner, left_out))
+            except Cancelled as error:
+                tell(str(error))
+                return Took(run.started_ns, None)
+            await report.drop_older(known.replication_id)
             return Took(run.started_ns, result)
 
     async def _begin(self, known: _Known) -> Run:
@@ -115,4 +125,5 @@ def _saw_everything(run: Run) -> bool:
     if run.state is RunState.FAILED:
         # One that failed without a failed object has broken off. Whoever took part in another knows more.
         return bool(run.counts.get("failed") or run.counts.get("conflicts"))
-    return run.state in {RunState.DONE, RunState.REFUSED}
+    # Whoever cancelled one does not want it to begin again.
+    return run.state in {RunState.DONE, RunState.REFUSED, RunState.CANCELLED}

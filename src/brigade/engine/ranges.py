@@ -24,7 +24,7 @@ from brigade.engine.report import Counts, RunResult, add_counts
 from brigade.engine.spans import Span, find_cut
 from brigade.engine.stretch import Stretch
 from brigade.engine.uploads import abort_leftovers
-from brigade.errors import LeaseLost, Refused, StateError, StoreError
+from brigade.errors import Cancelled, LeaseLost, Refused, StateError, StoreError
 from brigade.state.owner import Owner
 from brigade.state.ranges import SharedRun
 from brigade.state.rows import KeyRange, RangeState, RangeTally, Run, RunState
@@ -133,6 +133,8 @@ class _Participant:
         shared = await self._state.ranges.look(self._run)
         if shared.run.state is RunState.INTERRUPTED:
             raise LeaseLost("the run was taken over by a newer one", hint="nothing is lost: that one goes on")
+        if shared.run.state is RunState.CANCELLED:
+            raise Cancelled("the run was cancelled", hint="what was copied stays; the next run goes on from there")
         return shared
 
     async def _claim(self, shared: SharedRun) -> KeyRange | None:

@@ -49,10 +49,14 @@ class Activity:
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return [ActivityRow(*row) for row in reversed(rows)]
 
-    async def sample(self, sample: Sample) -> None:
-        """Add the sums of an interval to what other workers had in it; drop what is too old."""
+    async def sample(self, sample: Sample, *, with_backlog: bool = True) -> None:
+        """Add the sums of an interval to what other workers had in it; drop what is too old.
+
+        `with_backlog` False leaves the backlog to those who look at it.
+        """
         oldest_seconds = self._clock.now_ns() // _SECOND_NS - KEPT_SECONDS
-        await self._database.write.run(lambda connection: _sample(connection, sample, oldest_seconds))
+        behind = {"backlog": sample.backlog, "lag_seconds": sample.lag_seconds} if with_backlog else {}
+        await self._database.write.run(lambda connection: _sample(connection, sample, behind, oldest_seconds))
 
     async def samples(self, replication_id: int, since_seconds: int) -> list[Sample]:
         """The intervals since then, oldest first; those in which nothing happened are left out."""
@@ -86,11 +90,11 @@ def _add(connection: Connection, replication_id: int, rows: list[dict[str, objec
         connection.execute(delete(activity).where(of_it, activity.c.id <= newest_gone))
 
 
-def _sample(connection: Connection, sample: Sample, oldest_seconds: int) -> None:
+def _sample(connection: Connection, sample: Sample, behind: Mapping[str, int], oldest_seconds: int) -> None:
     columns = samples.c
     mine = columns.replication_id == sample.replication_id
     sums = {name: columns[name] + getattr(sample, name) for name in ("settled", "settled_bytes", "failed")}
     change = update(samples).where(mine, columns.at_seconds == sample.at_seconds)
-    change = change.values(**sums, backlog=sample.backlog, lag_seconds=sample.lag_seconds)
+    change = change.values(**sums, **behind)
     change_or_insert(connection, change, insert(samples).values(**sample._asdict()))
     connection.execute(delete(samples).where(mine, columns.at_seconds < oldest_seconds))

@@ -29,23 +29,20 @@ class Document(NamedTuple):
 class Order(NamedTuple):
     """What a person wants of a replication.
 
-    A run is due that began before `reconcile_ns` (or `verify_ns`, of its kind); one that began before `cancel_ns` is
-    to end.
+    A run is due if the newest one of its kind began before `reconcile_ns`, or `verify_ns`.
     """
 
     paused: bool = False
     note: str = ""
     reconcile_ns: int = 0
     verify_ns: int = 0
-    cancel_ns: int = 0
 
 
 class Ask(StrEnum):
-    """What a person can ask of a replication once."""
+    """The runs that a person can ask for."""
 
     RECONCILE = "reconcile"
     VERIFY = "verify"
-    CANCEL = "cancel"
 
 
 class TokenRow(NamedTuple):

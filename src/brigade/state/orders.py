@@ -28,7 +28,7 @@ class Orders:
     async def all(self) -> dict[str, Order]:
         """The orders of each replication that ever had one."""
         rows = await self._database.read.run(lambda connection: connection.execute(select(orders)).all())
-        return {row.name: Order(row.paused, row.note, row.reconcile_ns, row.verify_ns, row.cancel_ns) for row in rows}
+        return {row.name: Order(row.paused, row.note, row.reconcile_ns, row.verify_ns) for row in rows}
 
     async def of(self, name: str) -> Order:
         """The orders of one replication."""
@@ -43,7 +43,7 @@ class Orders:
         await self._set(name, {"paused": False, "note": ""})
 
     async def ask(self, name: str, ask: Ask) -> int:
-        """Ask for a run, or for the end of the one that goes on. The moment that counts, in nanoseconds."""
+        """Ask for a run that begins after this moment, in nanoseconds."""
         now_ns = self._clock.now_ns()
         await self._set(name, {f"{ask.value}_ns": now_ns})
         return now_ns

@@ -49,6 +49,7 @@ class RunState(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     REFUSED = "refused"
+    CANCELLED = "cancelled"
 
 
 class Run(NamedTuple):

@@ -88,13 +88,28 @@ class Runs:
             run, {"state": state.value, "counts": dict(counts), "finished_ns": self._clock.now_ns()}
         )
 
-    async def last(self, replication_id: int, *, before: Run | None = None) -> Run | None:
-        """The newest run, or the newest one before another: where an interrupted run left its cursor."""
-        found = await self.history(replication_id, 1, before=before)
+    async def cancel(self, run: Run) -> bool:
+        """End a run by order, whoever holds its lease: that one learns it at its next renewal. False if it has ended."""
+        query = (
+            update(runs)
+            .where(runs.c.id == run.id, runs.c.state == RunState.RUNNING.value)
+            .values(state=RunState.CANCELLED.value, finished_ns=self._clock.now_ns())
+        )
+        return await self._database.write.run(lambda connection: connection.execute(query).rowcount > 0)
+
+    async def last(self, replication_id: int, *, before: Run | None = None, kind: RunKind = RunKind.SYNC) -> Run | None:
+        """The newest run of a kind, or the newest one before another: where an interrupted run left its cursor."""
+        found = await self.history(replication_id, 1, before=before, kind=kind)
         return found[0] if found else None
 
     async def history(
-        self, replication_id: int, limit: int, *, before: Run | None = None, before_id: int | None = None
+        self,
+        replication_id: int,
+        limit: int,
+        *,
+        before: Run | None = None,
+        before_id: int | None = None,
+        kind: RunKind | None = None,
     ) -> list[Run]:
         """The newest runs, newest first; of one replication ids rise with time."""
         query = select(runs).where(runs.c.replication_id == replication_id).order_by(runs.c.fence.desc()).limit(limit)
@@ -102,6 +117,8 @@ class Runs:
             query = query.where(runs.c.fence < before.fence)
         if before_id is not None:
             query = query.where(runs.c.id < before_id)
+        if kind is not None:
+            query = query.where(runs.c.kind == kind.value)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return [to_run(row) for row in rows]
 

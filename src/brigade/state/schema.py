@@ -219,7 +219,6 @@ orders = Table(
     Column("note", Text, nullable=False),
     Column("reconcile_ns", BigInteger, nullable=False),
     Column("verify_ns", BigInteger, nullable=False),
-    Column("cancel_ns", BigInteger, nullable=False),
 )
 
 tokens = Table(

@@ -17,10 +17,11 @@ from brigade.control.meters import MeteredRun
 from brigade.control.schedule import Jobs, Schedule
 from brigade.control.sharing import SharedRuns, Took
 from brigade.control.units import Unit
+from brigade.control.verifying import verify_if_asked
 from brigade.control.watching import Failures, Fanout
 from brigade.control.work import Opened, Work, opened
 from brigade.engine.groups import first_error
-from brigade.errors import StateError, StoreError
+from brigade.errors import BrigadeError, LeaseLost, Refused, StateError, StoreError
 from brigade.wiring.routes import Failed, ready_works, work_of
 from brigade.wiring.scene import Role, Scene
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
+_VERIFY_LOOK_SECONDS = 5.0
 
 
 class Marks:
@@ -82,7 +84,7 @@ class FollowUnit(Unit):
                         state=scene.state,
                         clock=clock,
                         meters=scene.meters,
-                        observers=scene.voice.observers(self._name, following=True),
+                        observers=scene.observers(self._name, following=True),
                         tell=tell,
                         stop=stop,
                     )
@@ -128,10 +130,44 @@ class ScheduleUnit(Unit):
             clock=self._scene.clock,
             tell=lambda ended: voice.ended(ended, self._failures.get(ended.name) or Failures()),
             is_any_on=self._runs.is_any_on,
+            asked_ns=lambda: self._scene.book.of(self._name).reconcile_ns,
+            wait=partial(self._scene.book.wait, self._scene.clock),
             fresh=bool(self._section.live),
         )
         voice.started(_told(self._name, self._section))
-        await until(stop, schedule.run())
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                verifying = group.create_task(self._verify_when_asked())
+                await until(stop, schedule.run())
+                verifying.cancel()
+
+    async def _verify_when_asked(self) -> None:
+        scene, done_ns = self._scene, 0
+        while True:
+            asked_ns = scene.book.of(self._name).verify_ns
+            if asked_ns > done_ns and await self._verify(asked_ns):
+                done_ns = asked_ns
+            await scene.book.wait(scene.clock, _VERIFY_LOOK_SECONDS)
+
+    async def _verify(self, asked_ns: int) -> bool:
+        """True if everything was verified; what goes on now, or cannot be reached, is tried again."""
+        scene = self._scene
+        try:
+            for work in await ready_works(scene.wiring, [self._name]):
+                if isinstance(work, Failed):
+                    raise work.error
+                result = await verify_if_asked(work, asked_ns=asked_ns, state=scene.state, clock=scene.clock)
+                if result is not None:
+                    words = "in step" if result.in_step else f"{result.differences} differ, {result.failed} failed"
+                    scene.voice.started(f"{work.name}: verified: {words}")
+        except LeaseLost as error:
+            scene.voice.trouble(self._name, f"the verification was ended: {error}")
+        except Refused:
+            return False
+        except BrigadeError as error:
+            scene.voice.trouble(self._name, f"it could not be verified: {error}; it is tried again")
+            return False
+        return True
 
     async def _jobs(self) -> Jobs:
         self._failures.clear()
@@ -149,7 +185,7 @@ class ScheduleUnit(Unit):
             took = await self._runs.run(
                 work,
                 since_ns=since_ns,
-                observer=Fanout([seen, left, metered.observer, *scene.voice.observers(work.name, following=False)]),
+                observer=Fanout([seen, left, metered.observer, *scene.observers(work.name, following=False)]),
                 tell=lambda words: scene.voice.trouble(work.name, words),
             )
             metered.result = took.result

@@ -11,6 +11,8 @@ from brigade.config.load import Loaded
 from brigade.config.replications import LiveMode
 from brigade.config.secrets import password_of, secrets_of
 from brigade.control.meters import Meters
+from brigade.control.orderbook import OrderBook
+from brigade.control.pulse import Pulse
 from brigade.control.units import Unit, Units
 from brigade.engine.groups import first_error
 from brigade.errors import BrigadeError, ConfigError, StateError, UsageError
@@ -54,6 +56,8 @@ class Live:
         self._meters = Meters(wiring.telemetry, wiring.clock)
         self._paused: frozenset[str] = frozenset()
         self._told: set[str] = set()
+        self._book = OrderBook()
+        self._pulse = Pulse(samples_backlog=number == 0)
         self._changing = asyncio.Lock()
         self._roles = roles_of(wiring, named)
         if self._shares_port:
@@ -76,6 +80,7 @@ class Live:
                     keeping = [
                         group.create_task(self._keep_up_with_file(units, state, reload)),
                         group.create_task(self._keep_up_with_state(units, state, seen)),
+                        group.create_task(self._pulse.run(state, self._wiring.clock)),
                     ]
                     await stop.wait()
                     self._meters.health.stopping = True
@@ -91,6 +96,8 @@ class Live:
             state,
             self._voice,
             self._meters,
+            self._book,
+            self._pulse,
             file=self._file,
             paused=self._paused,
             shares_port=self._shares_port,
@@ -145,6 +152,7 @@ class Live:
         merged = merge(self._wiring, self._file, await state.control.documents.all())
         orders = await state.control.orders.all()
         self._wiring = self._wiring.renewed(merged.loaded)
+        self._book.update(orders)
         self._paused = frozenset(name for name, order in orders.items() if order.paused)
         problems = {f"{kind} {name}: {words}" for (kind, name), words in merged.problems.items()}
         for words in sorted(problems - self._told):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from brigade.clock import Clock
 from brigade.config.replications import LiveMode, ReplicationSection
 from brigade.control.meters import Meters
+from brigade.control.orderbook import OrderBook
+from brigade.control.pulse import Pulse
 from brigade.control.run_all import Ended
 from brigade.control.watching import Failures
 from brigade.engine.report import Observer
@@ -62,6 +64,8 @@ class Scene:
     state: State
     voice: Voice
     meters: Meters
+    book: OrderBook = field(default_factory=OrderBook)
+    pulse: Pulse = field(default_factory=Pulse)
     file: Loaded | None = None
     paused: frozenset[str] = frozenset()
     shares_port: bool = False
@@ -71,6 +75,10 @@ class Scene:
     def is_sibling(self) -> bool:
         """True for a process that another has started to share its work."""
         return self.number > 0
+
+    def observers(self, name: str, *, following: bool) -> list[Observer]:
+        """Whoever watches what is settled of a replication."""
+        return [self.pulse.observer(name), *self.voice.observers(name, following=following)]
 
     @property
     def clock(self) -> Clock:

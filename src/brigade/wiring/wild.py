@@ -71,7 +71,7 @@ class WildUnit(Unit):
             state=scene.state,
             clock=scene.clock,
             meters=scene.meters,
-            observe=partial(scene.voice.observers, following=True),
+            observe=partial(scene.observers, following=True),
             tell=scene.voice.trouble,
         )
         await following.run(stop)

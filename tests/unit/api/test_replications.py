@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from brigade.errors import LeaseLost
+from brigade.state.owner import Owner
+from brigade.state.rows import RunKind
+
 SETTINGS = {"source": "m:a", "target": "m:b", "delete": "tracked"}
 NEW = {"name": "more", "settings": SETTINGS}
 
@@ -36,6 +42,28 @@ async def test_those_of_the_file_are_listed_and_marked_and_can_be_paused(ask):
     assert (await ask("POST", "/replications/photos/resume")).status == 204
     assert (await ask("GET", "/replications/photos")).json()["order"]["paused"] is False
     assert (await ask("DELETE", "/replications/photos")).status == 409
+
+
+async def test_runs_are_asked_for_and_there_is_none_to_cancel(ask, state):
+    assert (await ask("POST", "/replications/photos/reconcile")).status == 202
+    asked = await ask("POST", "/replications/photos/verify")
+    order = await state.control.orders.of("photos")
+    assert order.verify_ns >= order.reconcile_ns > 0
+    assert asked.json()["at"].endswith("Z")
+    answer = await ask("POST", "/replications/photos/cancel")
+    assert (answer.status, answer.json()["error"]["code"]) == (409, "refused")
+    assert (await ask("POST", "/replications/nothing/verify")).status == 404
+
+
+async def test_a_run_that_goes_on_is_cancelled(ask, state, plans):
+    (known,) = plans.known([])
+    number = await state.replications.ensure(known.name, known.identity)
+    run = await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 60)
+    assert (await ask("POST", "/replications/photos/cancel")).json() == {"runs": [run.id]}
+    with pytest.raises(LeaseLost):
+        await state.runs.renew(run)
+    shown = (await ask("GET", "/replications/photos")).json()
+    assert shown["status"][0]["last_run"]["state"] == "cancelled"
 
 
 async def test_markup_in_names_and_keys_is_text(ask):

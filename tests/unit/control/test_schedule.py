@@ -73,15 +73,43 @@ class Fleet:
         )
 
 
+async def test_who_asks_gets_a_run_at_once_and_no_second_one():
+    clock = SteppedClock(1)
+    fleet = Fleet(clock)
+    asked = [0]
+
+    async def wait(seconds):
+        if len(fleet.began) == 1 and not asked[0]:
+            clock.now_seconds += 100
+            asked[0] = clock.now_ns()
+        elif len(fleet.began) == 1:
+            clock.now_seconds += 1
+        else:
+            raise asyncio.CancelledError
+
+    schedule = Schedule(
+        fleet.jobs,
+        None,
+        clock=clock,
+        tell=fleet.told.append,
+        is_any_on=fleet.is_any_on,
+        asked_ns=lambda: asked[0],
+        wait=wait,
+        fresh=True,
+    )
+    await run(schedule)
+    assert fleet.began == [1000.0, 1110.0]
+
+
 async def run(schedule):
     with pytest.raises(asyncio.CancelledError):
         await schedule.run()
 
 
-async def test_once_ends_with_the_first_run_that_saw_everything():
-    clock = SteppedClock(5)
+async def test_once_rests_after_the_first_run_that_saw_everything():
+    clock = SteppedClock(3)
     fleet = Fleet(clock, [Unavailable("out"), Unavailable("out"), RunResult(incomplete="listing broke")])
-    await fleet.schedule(None).run()
+    await run(fleet.schedule(None))
     assert clock.pauses == [2, 4, 8]
     assert [str(ended.error or ended.result.incomplete) for ended in fleet.told] == ["out", "listing broke", "None"]
 

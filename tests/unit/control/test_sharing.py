@@ -9,15 +9,17 @@ from types import MappingProxyType
 import pytest
 
 from brigade.clock import SystemClock
+from brigade.control.history import Lines, report, run_of, runs
 from brigade.control.sharing import SharedRuns
 from brigade.control.sync import policy_as_json, sync
+from brigade.control.verifying import verify_if_asked
 from brigade.control.work import Work
 from brigade.engine.lease import begin_run
 from brigade.engine.report import RunResult
-from brigade.errors import Refused, Unavailable, UsageError
+from brigade.errors import Missing, Refused, Unavailable, UsageError
 from brigade.replications import CompareMode, DeleteMode, FilterRule, Policy
 from brigade.state.owner import Owner
-from brigade.state.rows import RunState
+from brigade.state.rows import RunKind, RunState
 from brigade.state.state import State
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MemoryStore
@@ -233,3 +235,76 @@ async def test_who_is_cancelled_leaves_the_run_to_others(bench):
     took = await bench.take_part(since_ns=run.started_ns - 1)
     assert took.began_ns == run.started_ns
     assert took.result.in_step
+
+
+class Slow(ForwardingStore):
+    """Says when a copy has begun, and takes its time."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.begun = asyncio.Event()
+
+    async def put(self, key, *args, **options):
+        self.begun.set()
+        await asyncio.sleep(30)
+
+
+async def test_a_cancelled_run_ends_soon_and_is_not_begun_again_until_somebody_asks(bench):
+    await put(bench.source, "a", b"1")
+    target = Slow(bench.target)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        running = group.create_task(bench.take_part(target=target))
+        await target.begun.wait()
+        assert await bench.state.runs.cancel(await bench.last())
+    took = running.result()
+    last = await bench.last()
+    assert (took.result, took.began_ns, last.state) == (None, last.started_ns, RunState.CANCELLED)
+    assert (await bench.take_part()) == took
+    again = await bench.take_part(since_ns=bench.clock.now_ns())
+    assert again.result.counts.copied == 1
+
+
+async def test_the_report_of_a_run_is_in_the_state_and_what_was_the_same_has_no_line(bench):
+    for key in ("a", "b<script>", "c"):
+        await put(bench.source, key, key.encode())
+    await bench.take_part()
+    await put(bench.source, "c", b"another")
+    await put(bench.source, "d", b"new")
+    await bench.take_part(since_ns=bench.clock.now_ns(), target=bench.target)
+    newest = await bench.last()
+    lines = [line async for line in report(bench.state, newest.id)]
+    assert sorted((line["key"], line["action"]) for line in lines) == [("c", "copy"), ("d", "copy")]
+    first = (await bench.state.runs.history(await bench.number(), 2))[1]
+    keys = [line["key"] async for line in report(bench.state, first.id, Lines(action="copy", failed=False))]
+    assert sorted(keys) == ["a", "b<script>", "c"]
+    assert [line async for line in report(bench.state, first.id, Lines(proof="nothing"))] == []
+    assert [name for name, _ in await runs(bench.state, "test", 5)] == ["test", "test"]
+    assert (await run_of(bench.state, first.id)).id == first.id
+    with pytest.raises(Missing):
+        await run_of(bench.state, 999)
+    with pytest.raises(Missing):
+        await runs(bench.state, "nothing", 5)
+
+
+async def test_a_verify_is_made_once_when_asked_and_its_differences_are_on_record(bench):
+    await put(bench.source, "a", b"1")
+    await bench.take_part()
+    await put(bench.source, "b", b"2")
+    asked_ns = bench.clock.now_ns()
+
+    async def verify():
+        return await verify_if_asked(bench.work(), asked_ns=asked_ns, state=bench.state, clock=bench.clock)
+
+    result = await verify()
+    assert (result.same, result.differences, result.in_step) == (1, 1, False)
+    assert await verify() is None
+    run = await bench.state.runs.last(await bench.number(), kind=RunKind.VERIFY)
+    assert (run.state, run.counts["differences"]) == (RunState.FAILED, 1)
+    lines = [line async for line in report(bench.state, run.id, Lines(status="missing"))]
+    assert [(line["key"], line["status"]) for line in lines] == [("b", "missing")]
+    # A verify is no reconcile: the schedule does not count it.
+    assert (await bench.last()).kind is RunKind.SYNC
+    await bench.begin(ELSEWHERE)
+    asked_ns = bench.clock.now_ns()
+    with pytest.raises(Refused):
+        await verify()

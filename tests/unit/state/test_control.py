@@ -51,10 +51,10 @@ async def test_orders_are_kept_by_name_and_told_by_the_revision(state: State, cl
     await orders.pause("photos", "the disk is full")
     asked_ns = await orders.ask("photos", Ask.RECONCILE)
     clock.advance(1)
-    cancelled_ns = await orders.ask("photos", Ask.CANCEL)
-    assert await orders.of("photos") == Order(True, "the disk is full", asked_ns, 0, cancelled_ns)
+    verify_ns = await orders.ask("photos", Ask.VERIFY)
+    assert await orders.of("photos") == Order(True, "the disk is full", asked_ns, verify_ns)
     await orders.resume("photos")
-    assert await orders.of("photos") == Order(False, "", asked_ns, 0, cancelled_ns)
+    assert await orders.of("photos") == Order(False, "", asked_ns, verify_ns)
     assert await orders.revision() == 4
     await orders.forget("photos")
     assert await orders.of("photos") == Order()

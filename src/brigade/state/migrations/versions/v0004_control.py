@@ -29,7 +29,6 @@ def upgrade() -> None:
         sa.Column("note", sa.Text, nullable=False),
         sa.Column("reconcile_ns", sa.BigInteger, nullable=False),
         sa.Column("verify_ns", sa.BigInteger, nullable=False),
-        sa.Column("cancel_ns", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "tokens",
