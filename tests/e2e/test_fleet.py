@@ -147,7 +147,9 @@ async def test_workers_share_a_flat_bucket_and_all_but_the_last_are_killed(machi
     # It is still the run that the first one began. Nothing but what was under way at a kill was sent twice.
     assert asked(state, "SELECT state FROM runs") == [("done",)]
     assert proxy.counts["put"] <= COUNT - THERE + 2 * 64
-    copied, deleted, skipped = (int(re.search(rf"(\d+) {word}", words)[1]) for word in ("copied", "deleted", "skipped"))
+    copied, deleted, skipped = (
+        int(re.findall(rf"(\d+) {word}", words)[0]) for word in ("copied", "deleted", "skipped")
+    )
     assert (copied + skipped, deleted) == (COUNT, len(EXTRA))
     assert 0 < copied < COUNT - THERE - 400
     process.send_signal(signal.SIGTERM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from brigade import __version__
-from brigade.api import access, failures, replications, routes, stores, users
+from brigade.api import access, failures, replications, routes, runs, stores, users
 from brigade.api.bounds import Bounds
 from brigade.api.failing import ANSWERS, install
 from brigade.api.office import Office
@@ -30,7 +30,7 @@ def make_app(office: Office) -> FastAPI:
     install(app)
     app.add_middleware(Bounds)
     router = APIRouter(prefix=PREFIX, responses=ANSWERS)
-    for part in (replications, failures, routes, stores, users, access):
+    for part in (replications, runs, failures, routes, stores, users, access):
         router.include_router(part.router)
     app.include_router(router)
     install_pages(app, office)

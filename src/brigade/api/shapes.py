@@ -64,6 +64,18 @@ class RunShape(BaseModel):
         )
 
 
+class LineShape(BaseModel):
+    """A line of a report: of a sync with action and proof, of a verify with a status."""
+
+    key: str
+    action: str | None = None
+    status: str | None = None
+    reason: str
+    proof: str | None = None
+    size_bytes: int | None = None
+    error: str | None
+
+
 class StatusShape(BaseModel):
     """How a replication stands."""
 

@@ -54,6 +54,10 @@ NEEDS = {
     ("POST", "/replications/{name}/reconcile"): Scope.OPERATE,
     ("POST", "/replications/{name}/verify"): Scope.OPERATE,
     ("POST", "/replications/{name}/cancel"): Scope.OPERATE,
+    ("GET", "/runs"): Scope.READ,
+    ("GET", "/runs/{run_id}"): Scope.READ,
+    ("GET", "/runs/{run_id}/report"): Scope.READ,
+    ("GET", "/runs/{run_id}/report.jsonl"): Scope.READ,
     ("GET", "/tokens"): Scope.ADMIN,
     ("POST", "/tokens"): Scope.ADMIN,
     ("DELETE", "/tokens/{name}"): Scope.ADMIN,
@@ -86,7 +90,8 @@ def operations(app):
 async def test_every_operation_needs_its_scope(app, ask, tokens):
     assert operations(app) == set(NEEDS)
     for (method, path), needed in NEEDS.items():
-        where, body, query = path.replace("{name}", "nothing"), BODIES.get(path), QUERIES.get((method, path))
+        where = path.replace("{name}", "nothing").replace("{run_id}", "7")
+        body, query = BODIES.get(path), QUERIES.get((method, path))
         for scope, token in tokens.items():
             answer = await ask(method, where, body=body, query=query, headers=bearer(token))
             if scope.opens(needed):
