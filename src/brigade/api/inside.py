@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -47,10 +48,13 @@ async def ask(
         "client": ("127.0.0.1", 0),
     }
     messages: list[Message] = []
-    data = b"" if body is None else json.dumps(body).encode()
+    bodies = [b"" if body is None else json.dumps(body).encode()]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": data, "more_body": False}
+        if not bodies:
+            # Whoever asks here does not go away before he has the answer.
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
     async def send(message: Message) -> None:
         messages.append(message)
