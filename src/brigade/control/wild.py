@@ -14,13 +14,15 @@ from brigade.control.wildcards import OpenedBucket, Wildcard, name_of, opened_bu
 from brigade.control.work import Work
 from brigade.engine.groups import first_error
 from brigade.engine.ledger import Ledger
-from brigade.errors import StateError, StoreError, UsageError
+from brigade.errors import BrigadeError, StateError, StoreError, Throttled, Unavailable, UsageError
 from brigade.state.state import State
 
 _WAIT_SECONDS = 5.0
 _STATE_PAUSE_SECONDS = 1.0
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 300.0
+_LONGEST_OUTAGE_SECONDS = 30.0
+_OUTAGES = (Unavailable, Throttled, StateError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class _Rest:
     until_seconds: float
     pause_seconds: float
     told: str
+    is_outage: bool
 
 
 class WildFollower:
@@ -79,6 +82,7 @@ class WildFollower:
         self._open: dict[int, asyncio.Task[None]] = {}
         self._rests: dict[int, _Rest] = {}
         self._others_wait = False
+        self._is_out = False
 
     @property
     def open_buckets(self) -> list[str]:
@@ -167,10 +171,10 @@ class WildFollower:
         try:
             work = self._wildcard.work(bucket)
             async with opened_bucket(work) as sides:
-                self._rests.pop(number, None)
+                self._note_opened(number)
                 await self._follow_bucket(number, work, sides)
         except (StoreError, StateError, UsageError) as error:
-            self._let_rest(number, str(error))
+            self._let_rest(number, error)
         finally:
             del self._open[number]
             if self._others_wait:
@@ -198,10 +202,25 @@ class WildFollower:
                 break
         await self._follower.remove(number)
 
-    def _let_rest(self, number: int, words: str) -> None:
+    def _let_rest(self, number: int, error: BrigadeError) -> None:
+        """Leave a bucket alone for a while. A store that is out is told of once, not by each of its buckets."""
         rest = self._rests.get(number)
-        pause_seconds = min(_LONGEST_REST_SECONDS, rest.pause_seconds * 2) if rest else _FIRST_REST_SECONDS
-        if rest is None or rest.told != words:
-            self._tell(self._names[number], f"{words}; it is tried again")
+        is_outage = isinstance(error, _OUTAGES)
+        most_seconds = _LONGEST_OUTAGE_SECONDS if is_outage else _LONGEST_REST_SECONDS
+        pause_seconds = min(most_seconds, rest.pause_seconds * 2) if rest else _FIRST_REST_SECONDS
+        words = f"{error}; it is tried again"
+        if is_outage and not self._is_out:
+            self._tell(self._wildcard.own.name, words)
+            self._is_out = True
+        elif not is_outage and (rest is None or rest.told != words):
+            self._tell(self._names[number], words)
         until_seconds = self._clock.monotonic_seconds() + pause_seconds * (0.5 + 0.5 * self._clock.random())
-        self._rests[number] = _Rest(until_seconds, pause_seconds, words)
+        self._rests[number] = _Rest(until_seconds, pause_seconds, words, is_outage)
+
+    def _note_opened(self, number: int) -> None:
+        """A bucket could be opened: whoever waits for its store needs to wait no longer."""
+        self._rests.pop(number, None)
+        if self._is_out:
+            self._is_out = False
+            self._tell(self._wildcard.own.name, "it goes on")
+            self._rests = {each: rest for each, rest in self._rests.items() if not rest.is_outage}

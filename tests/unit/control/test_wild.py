@@ -402,6 +402,38 @@ async def test_a_bucket_that_cannot_be_opened_is_told_once_and_holds_up_no_other
     assert await scene.rows(await scene.register("shut")) == 1
 
 
+async def test_a_store_that_is_out_is_told_of_once_and_all_its_buckets_go_on_when_it_does(scene):
+    is_out, tried = True, set()
+
+    class Out(ForwardingStore):
+        async def open(self):
+            tried.add(self.name)
+            if is_out:
+                raise Unavailable("no answer", store=self.name, operation="open")
+            await self.inner.open()
+
+    scene.wrap = Out
+    names = [f"b{number}" for number in range(6)]
+    for bucket in names:
+        await scene.make(bucket)
+        await scene.put(bucket, "k")
+        await scene.mark(bucket, "k")
+    async with scene.following():
+
+        async def all_tried():
+            return len(tried) == len(names)
+
+        await until(all_tried)
+        assert [name for name, _ in scene.told] == ["all"]
+        is_out = False
+
+        async def all_copied():
+            return all([scene.exists("new", bucket) and await scene.keys(bucket) == ["k"] for bucket in names])
+
+        await until(all_copied)
+    assert [words for _, words in scene.told][1:] == ["it goes on"]
+
+
 async def test_replications_that_are_no_buckets_of_the_wildcard_are_let_alone(scene):
     scene.left.add("left")
     await scene.make("left")
