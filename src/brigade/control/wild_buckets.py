@@ -15,7 +15,7 @@ from brigade.decide.wildcards import BucketNote
 from brigade.engine.follow_key import Settled
 from brigade.engine.ledger import Ledger
 from brigade.engine.report import Outcome
-from brigade.errors import BucketMissing, NotFound, Rejected, SourceChanged, Unsupported
+from brigade.errors import BucketMissing, NotFound, Rejected, Retry, SourceChanged, StoreError, Unsupported
 from brigade.objects import Proof
 from brigade.replications import DeleteMode
 from brigade.state.state import State
@@ -42,13 +42,20 @@ class BucketSettler:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(work.target.close)
             stack.push_async_callback(work.source.close)
-            if await is_there(work.source):
+            number = await self._state.replications.find(identity)
+            try:
+                there = await is_there(work.source)
+            except StoreError as error:
+                # A client named a bucket of somebody else's, or no bucket at all: that is no trouble of ours.
+                if number is None and error.retry is Retry.NEVER:
+                    return _skip(key, f"the source shows no such bucket: {error.message}")
+                raise
+            if there:
                 await self._state.replications.ensure(name_of(self._wildcard, note.bucket), identity)
                 made = await make_bucket(work.target)
                 return _done(key, ActionKind.COPY, "made") if made else _skip(key, "both sides have the bucket")
             if not note.is_deletion or work.policy.delete is DeleteMode.NO:
                 return _skip(key, "the source has no such bucket")
-            number = await self._state.replications.find(identity)
             if number is None:
                 return _skip(key, "nothing was ever brought from this bucket")
             return await self._remove(key, work, number)

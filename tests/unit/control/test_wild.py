@@ -17,7 +17,7 @@ from brigade.control.meters import Meters
 from brigade.control.wild import WildFollower, WildLimits
 from brigade.control.work import Work
 from brigade.decide.wildcards import SAMPLE, BucketNote, Form
-from brigade.errors import AccessDenied, Unavailable
+from brigade.errors import AccessDenied, BucketMissing, Rejected, Unavailable
 from brigade.objects import NO_ATTRIBUTES
 from brigade.replications import DeleteMode, Policy
 from brigade.state.schema import replications
@@ -248,6 +248,50 @@ async def test_a_note_of_a_bucket_that_never_came_leaves_nothing(scene):
         await until(looked_at)
     assert not scene.exists("new", "refused")
     assert await scene.state.replications.find(FORM.filled("refused")) is None
+
+
+@pytest.mark.parametrize("error", [AccessDenied, Rejected])
+async def test_a_note_of_a_bucket_of_somebody_elses_leaves_nothing(scene, error):
+    class Foreign(ForwardingStore):
+        async def open(self):
+            raise error("not yours", store=self.name, operation="open")
+
+    scene.wrap = Foreign
+    async with scene.following():
+        await scene.note("foreign")
+        await scene.note("foreign", is_deletion=True)
+
+        async def looked_at():
+            return not await scene.rows(scene.number)
+
+        await until(looked_at)
+    assert (await scene.state.backlog.lag(scene.number)).parked == 0
+
+
+async def test_a_source_that_says_once_that_its_bucket_is_gone_and_then_shows_it_removes_nothing(scene):
+    asked = 0
+
+    class Fickle(ForwardingStore):
+        async def open(self):
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise BucketMissing("not there", store=self.name, operation="open")
+            await self.inner.open()
+
+    await scene.make("kept", "old", "new")
+    await scene.register("kept")
+    removed = []
+    scene.store("new", "kept").delete_bucket = lambda: removed.append("kept")
+    scene.wrap = Fickle
+    async with scene.following():
+        await scene.note("kept", is_deletion=True)
+
+        async def looked_at():
+            return asked > 1 and not await scene.rows(scene.number)
+
+        await until(looked_at)
+    assert not removed
 
 
 async def test_a_deleted_bucket_is_removed_at_the_target_when_it_is_empty_there(scene):
