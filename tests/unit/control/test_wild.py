@@ -210,17 +210,34 @@ async def test_a_bucket_that_always_has_work_gives_its_place_to_others(scene):
     for bucket in ("busy", "calm"):
         await scene.make(bucket)
         await scene.put(bucket, "k")
+    gate = asyncio.Event()
+
+    class Endless(MemoryStore):
+        """Something is always in work."""
+
+        async def put(self, key, body, **options):
+            await gate.wait()
+            return await super().put(key, body, **options)
+
+    scene.stores["new", "busy"] = Endless("new", "busy", clock=CLOCK, exists=False)
     await scene.mark("busy", "k")
     async with scene.following(replace(QUICK, open_buckets=1)) as follower:
 
-        async def busy_is_open():
-            return follower.open_buckets == ["busy"]
+        async def busy_is_at_work():
+            line = follower._follower.lines.get(await scene.register("busy"))
+            return line is not None and line.held
 
-        await until(busy_is_open)
+        await until(busy_is_at_work)
         await scene.mark("calm", "k")
 
+        async def busy_takes_no_more():
+            line = follower._follower.lines[await scene.register("busy")]
+            return line.closing
+
+        await until(busy_takes_no_more)
+        gate.set()
+
         async def calm_is_copied():
-            await scene.mark("busy", "k")
             return scene.exists("new", "calm") and await scene.keys("calm") == ["k"]
 
         await until(calm_is_copied)
