@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from brigade.clock import Clock
 from brigade.control.access import LOCAL, Identity, Scope, identify
 from brigade.control.checking import Checks
 from brigade.control.desk import Desk, Plans
+from brigade.control.health import Health
+from brigade.control.metrics import Exposition
 from brigade.state.state import State
 
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?").fullmatch
@@ -27,7 +30,8 @@ class Office:
 
     `is_local`: only this machine can reach the API. Then, and while nobody has made a token, it needs none.
     `resident` is who asks where that is known without a token: somebody in this very process. `checks` holds what was
-    found of stores.
+    found of stores. `ends` is set when the process goes, and with it whoever only listens. `health` and `exposition`
+    are those of the process, where there is one that runs for long.
     """
 
     state: State
@@ -36,6 +40,9 @@ class Office:
     is_local: bool
     resident: Identity | None = None
     checks: Checks = field(default_factory=Checks)
+    ends: asyncio.Event = field(default_factory=asyncio.Event)
+    health: Health | None = None
+    exposition: Exposition | None = None
 
 
 def office_of(request: Request) -> Office:

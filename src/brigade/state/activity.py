@@ -5,7 +5,7 @@ Both are bounded, written in batches, and may lose their last seconds with the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -38,10 +38,17 @@ class Activity:
             await self._database.write.run(lambda connection: _add(connection, replication_id, rows))
 
     async def latest(
-        self, limit: int, *, replication_id: int | None = None, after: int | None = None
+        self,
+        limit: int,
+        *,
+        replication_id: int | None = None,
+        among: Collection[int] | None = None,
+        after: int | None = None,
     ) -> list[ActivityRow]:
-        """The newest outcomes, oldest first; `after` an id: those that came since."""
+        """The newest outcomes, of all replications, of one, or of some, oldest first; `after` an id: those since."""
         query = select(activity).order_by(activity.c.id.desc()).limit(limit)
+        if among is not None:
+            query = query.where(activity.c.replication_id.in_(among))
         if replication_id is not None:
             query = query.where(activity.c.replication_id == replication_id)
         if after is not None:
@@ -79,6 +86,19 @@ class Activity:
         query = query.group_by(columns.replication_id)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return {row[0]: Sums(*map(int, row[1:])) for row in rows}
+
+    async def samples_together(self, replication_ids: Collection[int], since_seconds: int) -> list[Sample]:
+        """The intervals of several replications put together, under the number of the first."""
+        columns = samples.c
+        totals = [func.sum(columns[name]) for name in ("settled", "settled_bytes", "failed", "backlog")]
+        query = (
+            select(func.min(columns.replication_id), columns.at_seconds, *totals, func.max(columns.lag_seconds))
+            .where(columns.replication_id.in_(replication_ids), columns.at_seconds >= since_seconds)
+            .group_by(columns.at_seconds)
+            .order_by(columns.at_seconds)
+        )
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return [Sample(*map(int, row)) for row in rows]
 
 
 def _add(connection: Connection, replication_id: int, rows: list[dict[str, object]]) -> None:

@@ -9,8 +9,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from brigade.config.api import ApiSection
+from brigade.control.metrics import Exposition
 from brigade.control.units import Unit
 from brigade.errors import ConfigError
+from brigade.wiring.metrics import replication_names
 from brigade.wiring.plans import ConfiguredPlans
 from brigade.wiring.scene import Scene
 from brigade.wiring.tls import load_certificate, server_tls
@@ -38,6 +40,7 @@ class ApiUnit(Unit):
         self._host = section.listen[0] if has_tokens or is_local else _LOOPBACK
         assert scene.file is not None
         self._plans = ConfiguredPlans(scene.wiring, scene.file)
+        self._exposition = Exposition(scene.meters, scene.state, scene.clock, replication_names(scene))
         self._tls: SSLContext | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -52,7 +55,7 @@ class ApiUnit(Unit):
         if self._section.tls is not None:
             self._tls = server_tls(self._section.tls, self._scene.directory, where="api.tls")
         settings = uvicorn.Config(
-            self._app(),
+            self._app(stop),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -75,16 +78,26 @@ class ApiUnit(Unit):
 
     async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, ApiUnit)
+        self._exposition.names = newer._exposition.names  # noqa: SLF001
         self._plans, self._scene, self._section = newer._plans, newer._scene, newer._section  # noqa: SLF001
         if self._tls is not None and self._section.tls is not None:
             load_certificate(self._tls, self._section.tls, self._scene.directory, where="api.tls")
 
-    def _app(self) -> FastAPI:
+    def _app(self, stop: asyncio.Event) -> FastAPI:
         from brigade.api.app import make_app
         from brigade.api.office import Office
 
         scene = self._scene
-        return make_app(Office(scene.state, scene.clock, lambda: self._plans, _is_loopback(self._host)))
+        office = Office(
+            scene.state,
+            scene.clock,
+            lambda: self._plans,
+            _is_loopback(self._host),
+            ends=stop,
+            health=scene.meters.health,
+            exposition=self._exposition,
+        )
+        return make_app(office)
 
     def _tell(self, listener: socket.socket) -> None:
         port = listener.getsockname()[1]

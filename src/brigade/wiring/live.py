@@ -177,8 +177,11 @@ async def units_of(scene: Scene) -> list[Unit]:
     """
     known = sections(scene.wiring)
     units: list[Unit] = []
+    serves_api = Role.API in scene.roles and scene.config.api is not None
+    if scene.config.metrics is not None or serves_api:
+        units.append(HealthUnit(scene))
     if scene.config.metrics is not None:
-        units += [HealthUnit(scene), MetricsUnit(scene, scene.config.metrics)]
+        units.append(MetricsUnit(scene, scene.config.metrics))
     numbers: dict[str, int] = {}
     for name, section in known:
         if section.live:

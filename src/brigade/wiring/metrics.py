@@ -45,7 +45,7 @@ class MetricsUnit(Unit):
         super().__init__("metrics", self._address)
         self._scene = scene
         self._health = scene.meters.health
-        self._exposition = Exposition(scene.meters, scene.state, scene.clock, _names(scene))
+        self._exposition = Exposition(scene.meters, scene.state, scene.clock, replication_names(scene))
 
     async def refresh(self, newer: Unit) -> None:
         assert isinstance(newer, MetricsUnit)
@@ -100,5 +100,6 @@ class MetricsUnit(Unit):
         return Answer(404, _PLAIN, b"/metrics, /livez or /readyz\n")
 
 
-def _names(scene: Scene) -> frozenset[str]:
+def replication_names(scene: Scene) -> frozenset[str]:
+    """The replications that metrics tell of."""
     return frozenset(name for name, _ in sections(scene.wiring))

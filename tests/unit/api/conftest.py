@@ -13,7 +13,10 @@ from brigade.clock import SystemClock
 from brigade.config.load import load_config
 from brigade.control.access import LOCAL, Scope, create_token
 from brigade.control.desk import Desk
+from brigade.control.meters import Meters
+from brigade.control.metrics import Exposition
 from brigade.state.state import State
+from brigade.telemetry import Telemetry
 from brigade.wiring.plans import ConfiguredPlans
 from brigade.wiring.wiring import Wiring
 
@@ -46,8 +49,16 @@ def plans(tmp_path):
 
 
 @pytest.fixture
-def app(state, plans):
-    return make_app(Office(state, SystemClock(), lambda: plans, is_local=True))
+def office(state, plans):
+    clock = SystemClock()
+    meters = Meters(Telemetry(), clock)
+    exposition = Exposition(meters, state, clock, frozenset({"photos"}))
+    return Office(state, clock, lambda: plans, is_local=True, health=meters.health, exposition=exposition)
+
+
+@pytest.fixture
+def app(office):
+    return make_app(office)
 
 
 @pytest.fixture
