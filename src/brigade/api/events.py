@@ -63,7 +63,7 @@ class _Stream(StreamingResponse):
 
 @router.get(
     "/events",
-    response_class=_Stream,
+    response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events"}},
 )
 async def listen(
