@@ -17,7 +17,7 @@ from brigade.config.api import ApiSection
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.model import Config
-from brigade.config.observing import LogSection, MetricsSection
+from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
 from brigade.control import verdict
@@ -45,6 +45,7 @@ SECTIONS = [
     QueueSection,
     MetricsSection,
     LogSection,
+    TracesSection,
 ]
 
 # Steps on the way to a decision, never the outcome of an object.
@@ -126,6 +127,7 @@ def test_the_statuses_of_a_diff_are_described():
         ("Stores of type `s3`", QueueSection),
         ("Metrics", MetricsSection),
         ("Log", LogSection),
+        ("Traces", TracesSection),
         *((f"Stores of type `{name}`", model) for name, model in STORE_SECTIONS.items()),
     ],
 )

@@ -7,8 +7,12 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import ClassVar
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from brigade.testing.buckets import Bucket
@@ -102,6 +106,45 @@ async def test_what_clients_write_can_be_seen_on_its_way(brigade, place):
     assert not [key for key in found if "key 1" in str(key) or source.name in str(key)]
     through.close()
     await brigade.kill(process)
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes spans as a collector does."""
+
+    spans: ClassVar[list] = []
+
+    def do_POST(self):
+        request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+        for resource in request.resource_spans:
+            self.spans.extend(span for scope in resource.scope_spans for span in scope.spans)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+async def test_one_trace_leads_from_the_write_of_a_client_to_the_copy(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        Thread(target=collector.serve_forever, daemon=True).start()
+        port = collector.server_address[1]
+        brigade.sections["traces"] = {"endpoint": f"http://127.0.0.1:{port}/v1/traces", "sample": 1.0}
+        brigade.write_config()
+        process, _, through = await started(brigade, source)
+        await asyncio.to_thread(through.put, "traced", b"1")
+        await until(lambda: target.keys() == ["traced"])
+        through.close()
+        # What is left is exported before the end.
+        process.terminate()
+        assert (await brigade.ended(process)).code == 0
+        collector.shutdown()
+    spans = {span.name: span for span in Collector.spans}
+    write, copy = spans["gateway PutObject"], spans["settle copy"]
+    assert copy.trace_id == write.trace_id
+    assert copy.parent_span_id == write.span_id
+    assert {each.key: each.value.string_value for each in copy.attributes}["brigade.key"] == "traced"
 
 
 async def test_a_mistake_in_the_configuration_makes_it_unready_with_the_reason_until_it_is_mended(brigade, place):

@@ -10,7 +10,7 @@ from brigade.config.api import ApiSection
 from brigade.config.feeds import WebhookSection
 from brigade.config.fields import Secret, Section, Text
 from brigade.config.gateway import GatewaySection
-from brigade.config.observing import LogSection, MetricsSection
+from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.replications import ReplicationSection
 from brigade.config.stores import StoreSection
 
@@ -34,6 +34,7 @@ class Config(Section):
     gateway: Annotated[GatewaySection | None, Field(description="An S3 endpoint in front of the stores")] = None
     webhook: Annotated[WebhookSection | None, Field(description="Where stores post their events")] = None
     log: Annotated[LogSection, Field(description="What `brigade run` writes while it goes on")] = LogSection()
+    traces: Annotated[TracesSection | None, Field(description="Where traces go")] = None
     metrics: Annotated[MetricsSection | None, Field(description="Where metrics and health are told over HTTP")] = None
 
 

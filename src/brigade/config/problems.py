@@ -12,7 +12,7 @@ from brigade.config.api import ApiSection
 from brigade.config.document import Place, Problem, dotted
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
-from brigade.config.observing import LogSection, MetricsSection
+from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.replications import FilterSection, ReplicationSection
 from brigade.config.stores import FileSection, MemorySection, S3Section
 
@@ -84,6 +84,8 @@ def _section_at(place: Place, tag: str, root: type[BaseModel]) -> type[BaseModel
             return MetricsSection
         case ("log",), length if length > 1:
             return LogSection
+        case ("traces",), length if length > 1:
+            return TracesSection
         case ("stores",), length if length > 2:
             return STORE_SECTIONS[tag] if length < 4 else QueueSection
         case ("replications",), 3:

@@ -23,8 +23,8 @@ from brigade.telemetry import ReplicationCounts
 Tell = Callable[[str, str], None]
 """Hears the name of a replication and what troubles it, in one line."""
 
-Observe = Callable[[str], Sequence[Observer]]
-"""Gives whoever watches what is settled of the replication of that name."""
+Observe = Callable[[str, int], Sequence[Observer]]
+"""Gives whoever watches what is settled of the replication of that name and number."""
 
 GRACE_SECONDS = 20.0
 # What a killed process had in work is taken up again after so long.

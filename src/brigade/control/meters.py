@@ -7,6 +7,7 @@ from typing import Self
 from brigade.changes.base import FeedCounts
 from brigade.clock import Clock
 from brigade.control.health import Health
+from brigade.control.tracing import Traces
 from brigade.engine.report import ActionKind, Outcome, RunResult
 from brigade.errors import Refused
 from brigade.state.rows import RunState
@@ -20,6 +21,7 @@ class Meters:
         self.telemetry = telemetry
         self.health = Health(clock)
         self.feeds: dict[tuple[str, str], FeedCounts] = {}
+        self.traces: Traces | None = None
 
     def feed(self, kind: str, name: str) -> FeedCounts:
         """The counts of a feed: `kind` is `watch`, `webhook` or `sqs`, `name` what it listens to."""

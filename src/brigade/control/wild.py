@@ -136,7 +136,7 @@ class WildFollower:
             Ledger(self._state, self._number, followed=True),
             clock=self._clock,
             counts=self._counts,
-            observers=self._observe(own.name),
+            observers=self._observe(own.name, self._number),
         )
         await self._follower.add(self._number, job, BucketSettler(self._wildcard, self._state))
 
@@ -182,7 +182,7 @@ class WildFollower:
 
     async def _follow_bucket(self, number: int, work: Work, sides: OpenedBucket) -> None:
         ledger = Ledger(self._state, number, followed=True)
-        observers = self._observe(work.name)
+        observers = self._observe(work.name, number)
         job = followed_job(
             work, sides.source, sides.target, ledger, clock=self._clock, counts=self._counts, observers=observers
         )

@@ -18,7 +18,7 @@ from brigade.clock import Clock
 from brigade.decide.routing import READS
 from brigade.engine.heap import keep_freed_memory
 from brigade.errors import Rejected, StoreError, Throttled
-from brigade.gateway.account import Account
+from brigade.gateway.account import Account, Traces
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.capture import Capture, NoCapture
 from brigade.gateway.copies import copy_across
@@ -57,7 +57,9 @@ class Gateway:
         capture: Capture,
         uploads: Uploads,
         counts: GatewayCounts | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._clock = clock
         self._counts = counts or GatewayCounts()
         self._capture = capture
@@ -92,7 +94,7 @@ class Gateway:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request, whatever it is: every failure becomes an answer."""
         plant = self._plant
-        account = Account()
+        account = Account(self._traces.begin(request.headers) if self._traces is not None else None)
         outflow = Outflow(request, plant.settings.limits.idle_timeout_seconds, account)
         began_seconds = self._clock.monotonic_seconds()
         plant.enter()
@@ -148,7 +150,9 @@ class Gateway:
             outflow.allow_body()
         user = plant.routes.user_of(verified.access_key) if verified is not None else None
         account.user = user
-        visit = Visit(plant, self._capture, self._clock, inbound, inflow, outflow, verified, user, self._counts)
+        visit = Visit(
+            plant, self._capture, self._clock, inbound, inflow, outflow, verified, user, self._counts, account.trace
+        )
         if verified is None:
             if inbound.operation.touches is Touches.FORM:
                 return await post_object(visit, now_ns)
@@ -192,6 +196,7 @@ async def serve(
     reuse_port: bool = False,
     drain_seconds: float = DRAIN_SECONDS,
     counts: GatewayCounts | None = None,
+    traces: Traces | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway that listens while the context is open, and then lets requests under way end within `drain_seconds`.
 
@@ -200,7 +205,12 @@ async def serve(
     """
     keep_freed_memory()
     gateway = Gateway(
-        settings, clock=clock, capture=capture or NoCapture(), uploads=uploads or MemoryUploads(), counts=counts
+        settings,
+        clock=clock,
+        capture=capture or NoCapture(),
+        uploads=uploads or MemoryUploads(),
+        counts=counts,
+        traces=traces,
     )
     server = Server(gateway.handle, settings.limits)
     listener = await asyncio.get_running_loop().create_server(

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from brigade.clock import Clock
 from brigade.errors import BrigadeError
+from brigade.gateway.account import RequestTrace
 from brigade.gateway.bodies import Inflow
 from brigade.gateway.capture import Capture, Fate, Touched
 from brigade.gateway.inbound import Inbound
+from brigade.gateway.noting import Note
 from brigade.gateway.plant import Plant
 from brigade.gateway.relay import Outflow
 from brigade.gateway.settings import User
@@ -39,6 +41,7 @@ class Visit:
     verified: Verified | None
     user: User | None
     counts: GatewayCounts
+    trace: RequestTrace | None = None
 
     @property
     def signed(self) -> bool:
@@ -75,6 +78,8 @@ class Visit:
             raise Fault("ServiceUnavailable", "The change could not be recorded. Please try again.") from error
         if token is not None:
             self.counts.noted += 1
+            if self.trace is not None and isinstance(token, Note):
+                self.trace.noted(token.keys)
         return token
 
     async def answered(self, token: object | None, status: int) -> None:

@@ -84,7 +84,7 @@ class FollowUnit(Unit):
                         state=scene.state,
                         clock=clock,
                         meters=scene.meters,
-                        observers=scene.observers(self._name, following=True),
+                        observers=scene.followed_by(self._name, self._number),
                         tell=tell,
                         stop=stop,
                     )

@@ -26,6 +26,7 @@ from brigade.wiring.rereading import readings
 from brigade.wiring.routes import check_routes, is_wild, sections, work_of
 from brigade.wiring.scene import Role, Scene, Voice, config_of, roles_of
 from brigade.wiring.serving import GatewayUnit
+from brigade.wiring.traces import opened_traces
 from brigade.wiring.wild import StoreWildcard, WildUnit
 from brigade.wiring.wiring import Wiring
 
@@ -70,7 +71,8 @@ class Live:
         """
         _check(self._wiring)
         self._voice.hide(_secrets(self._wiring))
-        async with self._wiring.opened_state() as state:
+        traces = opened_traces(config_of(self._wiring).traces, self._wiring.clock)
+        async with self._wiring.opened_state() as state, traces as self._meters.traces:
             seen = await _revisions(state)
             await self._read_state(state)
             with first_error():

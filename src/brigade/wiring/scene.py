@@ -80,6 +80,12 @@ class Scene:
         """Whoever watches what is settled of a replication."""
         return [self.pulse.observer(name), *self.voice.observers(name, following=following)]
 
+    def followed_by(self, name: str, number: int) -> list[Observer]:
+        """The same while changes of a replication are followed: these are traced, too."""
+        traces = self.meters.traces
+        traced: list[Observer] = [] if traces is None else [traces.watching(name, number)]
+        return [*self.observers(name, following=True), *traced]
+
     @property
     def clock(self) -> Clock:
         """The time."""

@@ -74,6 +74,7 @@ class GatewayUnit(Unit):
             reuse_port=scene.shares_port,
             drain_seconds=DRAIN_SECONDS,
             counts=scene.meters.telemetry.gateway,
+            traces=scene.meters.traces,
         )
         async with AsyncExitStack() as stack:
             stack.callback(scene.meters.health.started, self.key)

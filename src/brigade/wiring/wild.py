@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from brigade.config.replications import ReplicationSection
 from brigade.control.units import Unit
@@ -71,7 +70,7 @@ class WildUnit(Unit):
             state=scene.state,
             clock=scene.clock,
             meters=scene.meters,
-            observe=partial(scene.observers, following=True),
+            observe=scene.followed_by,
             tell=scene.voice.trouble,
         )
         await following.run(stop)

@@ -95,7 +95,7 @@ class Scene:
             state=self.state,
             clock=CLOCK,
             meters=Meters(Telemetry(), CLOCK),
-            observe=lambda name: [GivenUp(name, lambda *words: self.told.append(words))],
+            observe=lambda name, _number: [GivenUp(name, lambda *words: self.told.append(words))],
             tell=lambda *words: self.told.append(words),
             limits=limits,
         )
