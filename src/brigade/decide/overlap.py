@@ -52,4 +52,10 @@ def refuse_routes(routes: Sequence[Route]) -> list[str]:
             for other in routes[:index]
             if overlaps(route.target, other.target)
         ]
+        # Each would undo, and with deletions destroy, what clients do at the other's source.
+        reasons += [
+            f"{other.name} and {route.name} copy in a circle: each writes where the other reads"
+            for other in routes[:index]
+            if overlaps(route.target, other.source) and overlaps(route.source, other.target)
+        ]
     return reasons

@@ -52,6 +52,13 @@ def test_a_chain_of_replications_is_fine():
     assert refuse_routes([Route("one", "s3://a/x", "s3://b/x"), Route("two", "s3://b/x", "s3://c/x")]) == []
 
 
+def test_a_circle_is_refused():
+    there, back = Route("there", "s3://a/x", "s3://b/x"), Route("back", "s3://b/x", "s3://a/x")
+    assert refuse_routes([there, back]) == ["there and back copy in a circle: each writes where the other reads"]
+    elsewhere = Route("back", "s3://b/x", "s3://a/y")
+    assert refuse_routes([there, elsewhere]) == []
+
+
 _prefixes = st.lists(st.sampled_from(["a", "b", "ab", ""]), max_size=4).map(lambda parts: "/".join([*parts, ""]))
 
 
