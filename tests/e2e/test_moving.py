@@ -93,7 +93,9 @@ async def test_a_bucket_moves_while_a_client_writes_and_could_move_back(brigade,
                 await done(brigade, "diff", a, b)
                 before = dict(client.told)
                 assert {key: new.get(key) for key in before} == before
-                brigade.replications = {"photos-back": {"source": b, "target": a, "live": ["gateway"], "delete": "mirror"}}
+                brigade.replications = {
+                    "photos-back": {"source": b, "target": a, "live": ["gateway"], "delete": "mirror"}
+                }
                 brigade.gateway = {**brigade.gateway, "routes": [{**there, "store": "minio"}]}
                 brigade.write_config()
                 await brigade.said(process, "configuration: read again")

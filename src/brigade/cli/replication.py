@@ -127,6 +127,24 @@ def resume(name: Replication, api: Api = None, config: options.Config = None, st
     _order("POST", name, "/resume", f"{one_line(name)} goes on", api, config, state)
 
 
+@app.command()
+def reconcile(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """Have a worker of `brigade run` compare both sides as soon as it can, and make the target right."""
+    _order("POST", name, "/reconcile", f"{one_line(name)}: a run is asked for", api, config, state)
+
+
+@app.command()
+def verify(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """Have a worker of `brigade run` compare both sides and change nothing; the differences are kept as a run's report."""
+    _order("POST", name, "/verify", f"{one_line(name)}: a verification is asked for", api, config, state)
+
+
+@app.command()
+def cancel(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """End the run that goes on. What was copied stays."""
+    _order("POST", name, "/cancel", f"{one_line(name)}: the run is ended", api, config, state)
+
+
 def _order(
     method: str,
     name: str,

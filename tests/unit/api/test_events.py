@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,13 @@ class Listener:
                     self._texts.put_nowait(text)
 
         path = "/api/v1/events"
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+        }
         scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": self._headers}
         await self._app({**scope, "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 0)}, receive, send)
 
