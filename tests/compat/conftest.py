@@ -43,6 +43,7 @@ _DROPPED = {
     # Ids and moments of SeaweedFS's own; moto keeps the signature's headers as if they were the object's.
     "seaweed-x-amz-version-id",
     "seaweed-x-amz-noncurrent-since-ns",
+    "seaweed-x-amz-retention-until-date",
     "x-amz-content-sha256",
 }
 _DELETED = re.compile(r"<Deleted>.*?</Deleted>")
@@ -52,7 +53,7 @@ _ELEMENTS = re.compile(
     r"<(RequestId|HostId|LastModified|CreationDate|Initiated|Date|ContinuationToken|NextContinuationToken)>.*?</\1>",
     re.DOTALL,
 )
-_IDS = re.compile(r"<(UploadId|NextUploadIdMarker|VersionId|NextVersionIdMarker)>(.*?)</\1>")
+_IDS = re.compile(r"<(UploadId|(?:Next)?UploadIdMarker|(?:DeleteMarker)?VersionId|(?:Next)?VersionIdMarker)>(.*?)</\1>")
 _MOMENTS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z?")
 
 

@@ -158,6 +158,26 @@ def test_many_clients_at_once_each_get_their_own(pair, bucket):
     client.close()
 
 
+def test_what_is_read_is_one_version_and_whole_whoever_writes_meanwhile(pair, bucket):
+    if pair.name == "moto":
+        pytest.skip("moto itself fails when one key is written by several at once")
+    client = pair.through.client(max_pool_connections=8)
+    contents = [bytes([number]) * 300_000 for number in range(4)]
+
+    def write(number: int) -> bool:
+        client.put_object(Bucket=bucket, Key="key", Body=contents[number % 4])
+        return True
+
+    def read(_: int) -> bool:
+        return client.get_object(Bucket=bucket, Key="key")["Body"].read() in contents
+
+    write(0)
+    with ThreadPoolExecutor(6) as pool:
+        done = [pool.submit(each, number) for number in range(16) for each in (read, write)]
+        assert all(each.result() for each in done)
+    client.close()
+
+
 class AwsCommandLine:
     """The AWS command line with the gateway for its endpoint."""
 
