@@ -9,6 +9,7 @@ listed anew: what was planned for it is gone, and nothing is ever deleted on the
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ _RENEW_SECONDS = 5.0
 # How soon an owner sees that somebody is idle, and an idle worker that there is something to do: one small query.
 _LOOK_SECONDS = 0.5
 _IDLE_SECONDS = 0.5
+_TROUBLE_SECONDS = 30.0
 _SECOND_NS = 1_000_000_000
 
 
@@ -62,11 +64,11 @@ async def take_part(state: State, run: Run, job: Job, colleague: Colleague) -> R
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """A range that is ours, with the work on it. `is_wide` False: it is not, or not now, to be cut."""
+    """A range that is ours, with the work on it. Not to be cut before `cut_after_seconds`."""
 
     part: KeyRange
     stretch: Stretch
-    is_wide: bool = True
+    cut_after_seconds: float = 0.0
 
     @property
     def noted(self) -> KeyRange:
@@ -236,8 +238,9 @@ class _Participant:
             part = seen.get(held.part.id)
             if part is None or part.fence != held.part.fence:
                 raise LeaseLost("a part of the run was taken over", hint="nothing is lost: whoever took it goes on")
-            if part.wanted and self._divisible and held.is_wide and held.part.state is RangeState.RUNNING:
-                held.is_wide = False
+            due = held.cut_after_seconds <= self._clock.monotonic_seconds()
+            if part.wanted and self._divisible and due and held.part.state is RangeState.RUNNING:
+                held.cut_after_seconds = math.inf
                 group.create_task(self._split(held))
 
     async def _split(self, held: _Held) -> None:
@@ -245,13 +248,15 @@ class _Participant:
         try:
             at = await find_cut(self._job.source, held.stretch.span, self._job.limits.range_entries)
         except StoreError:
-            return  # whoever lists the range meets the same trouble and tells it
-        if at is None:
+            # Whoever lists the range meets the same trouble and tells it.
+            held.cut_after_seconds = self._clock.monotonic_seconds() + _TROUBLE_SECONDS
             return
+        if at is None:
+            return  # what is left only becomes less
         async with self._writing:
             if held.part.state is RangeState.RUNNING and held.stretch.span.cut(at):
                 held.part = await self._state.ranges.split(held.part, at)
-        held.is_wide = True
+        held.cut_after_seconds = 0.0
 
     def _told(self, shared: SharedRun) -> RunResult:
         """How the run ended for all."""
