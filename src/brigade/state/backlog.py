@@ -208,14 +208,14 @@ class Backlog:
 
     async def lag(self, replication_id: int) -> Lag:
         """How far this replication is behind. Reads all its rows: once in a while, not for every object."""
-        query = select(*_lag_columns()).where(backlog.c.replication_id == replication_id)
+        query = select(*_lag_columns(self._clock.now_ns())).where(backlog.c.replication_id == replication_id)
         row = await self._database.read.run(lambda connection: connection.execute(query).one())
         return Lag(*row)
 
     async def lags(self) -> dict[int, Lag]:
         """How far each replication is behind that has rows. Reads them all, so more seldom still."""
         number = backlog.c.replication_id
-        query = select(number, *_lag_columns()).group_by(number)
+        query = select(number, *_lag_columns(self._clock.now_ns())).group_by(number)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return {row[0]: Lag(*row[1:]) for row in rows}
 
@@ -364,9 +364,14 @@ class Backlog:
             self._listener.close()
 
 
-def _lag_columns() -> tuple[Any, ...]:
-    waits = backlog.c.lane != int(Lane.PARKED)
-    return func.count().filter(waits), func.min(backlog.c.marked_ns).filter(waits), func.count().filter(~waits)
+def _lag_columns(now_ns: int) -> tuple[Any, ...]:
+    """Rows that wait, the oldest mark of those that are late, rows that are parked."""
+    columns = backlog.c
+    waits = columns.lane != int(Lane.PARKED)
+    # What was seen to and rests, to be looked at once more, or until it is old enough, is not late.
+    rests = (columns.ready_ns > now_ns) & columns.owner.is_(None) & columns.error.is_(None)
+    is_late = waits & ~(rests & (columns.held_until_ns <= now_ns))
+    return func.count().filter(waits), func.min(columns.marked_ns).filter(is_late), func.count().filter(~waits)
 
 
 def _where(replication_id: int, keys: Collection[str] | None, *more: Any) -> Iterator[tuple[Any, ...]]:

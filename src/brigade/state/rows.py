@@ -202,7 +202,9 @@ class DismissedRow(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How far a replication is behind: rows that wait or are in work, the oldest of their marks, and rows parked."""
+    """How far a replication is behind: rows that wait or are in work, the oldest mark among those that are late, and
+    rows parked. Not late is what was seen to and rests, to be looked at once more.
+    """
 
     length: int
     oldest_marked_ns: int | None

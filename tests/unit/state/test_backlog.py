@@ -432,3 +432,26 @@ async def test_the_lags_of_all_replications_come_in_one_answer(state, clock):
 
 async def test_the_state_answers_when_it_is_asked(state):
     await state.ping()
+
+
+async def test_what_was_seen_to_and_rests_is_counted_and_not_late(state: State, clock: ManualClock) -> None:
+    await state.backlog.mark(ONE, ["gone", "failed", "waits"], live=True)
+    marked_ns = clock.now_ns()
+    by_key = {claim.key: claim for claim in await state.backlog.claim([ONE], "me", 9, 60)}
+    assert await state.backlog.lag(ONE) == (3, marked_ns, 0), "what is in work is late"
+    await state.backlog.release([by_key["gone"]], 30)
+    await state.backlog.done([by_key["waits"]])
+    assert (await state.backlog.lag(ONE)).oldest_marked_ns == marked_ns
+    await state.backlog.retry(by_key["failed"], 30, "no")
+    assert await state.backlog.lag(ONE) == (2, marked_ns, 0), "what failed is late"
+    (again,) = [claim for claim in await _all_after(state, clock, 31) if claim.key == "failed"]
+    await state.backlog.done([again])
+    assert (await state.backlog.lag(ONE)).length == 1
+
+
+async def _all_after(state: State, clock: ManualClock, seconds: float) -> list[Claim]:
+    clock.advance(seconds)
+    claims = await state.backlog.claim([ONE], "me", 9, 60)
+    await state.backlog.release([claim for claim in claims if claim.key == "gone"], 30)
+    assert (await state.backlog.lag(ONE)).oldest_marked_ns is not None
+    return claims
