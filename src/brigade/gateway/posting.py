@@ -91,15 +91,15 @@ async def post_object(visit: Visit, now_ns: int) -> Sent:
     form, taken_bytes = await _read_form(visit.inflow, boundary)
     limits = SizeLimits()
     signed = "policy" in form.fields
-    if signed:
-        verifier = visit.plant.verifier
-        visit.user = visit.plant.routes.user_of(verifier.check_form(form.fields, now_ns))
-        limits = check_policy(form.fields, inbound.bucket, now_ns)
-    elif not visit.plant.settings.anonymous:
+    if not signed and not visit.plant.settings.anonymous:
         raise Fault("AccessDenied")
     key = object_key(form.fields, form.file.filename)
-    upstream = visit.upstream(inbound.bucket, changes=True)
     fields: Mapping[str, str] = {**form.fields, "key": key}
+    if signed:
+        verifier = visit.plant.verifier
+        visit.user = visit.plant.routes.user_of(verifier.check_form(fields, now_ns))
+        limits = check_policy(fields, inbound.bucket, now_ns)
+    upstream = visit.upstream(inbound.bucket, changes=True)
     credentials = await upstream.credentials() if signed else None
     if credentials is not None:
         fields = sign_form(fields, inbound.bucket, limits, credentials, upstream.target.region, now_ns)

@@ -29,6 +29,7 @@ SIGNATURE_FIELDS = frozenset(
     ]
 )
 _UNCHECKED = frozenset(("policy", "x-amz-signature", "signature", "awsaccesskeyid", "file"))
+_IGNORED = "x-ignore-"
 
 
 class SizeLimits(NamedTuple):
@@ -47,7 +48,10 @@ def object_key(fields: Mapping[str, str], filename: str | None) -> str:
 
 
 def check_policy(fields: Mapping[str, str], bucket: str, now_ns: int) -> SizeLimits:
-    """What the policy of the form leaves to check: the size of the file. Raises `Fault`."""
+    """What the policy of the form leaves to check: the size of the file. Raises `Fault`.
+
+    The key stands in `fields` as it will be, with the name of the file in it.
+    """
     policy = _document(fields["policy"])
     try:
         expiration_ns = iso_ns(policy["expiration"])
@@ -60,7 +64,7 @@ def check_policy(fields: Mapping[str, str], bucket: str, now_ns: int) -> SizeLim
         raise _invalid("Invalid Policy: conditions is no list.")
     values = {**fields, "bucket": bucket}
     limits = SizeLimits()
-    named = {"bucket"}
+    named: set[str] = set()
     for condition in conditions:
         operator, name, operand = _condition(condition)
         if operator == "content-length-range":
@@ -69,7 +73,7 @@ def check_policy(fields: Mapping[str, str], bucket: str, now_ns: int) -> SizeLim
         name = str(name).lower()
         named.add(name)
         _check(operator, name, str(operand), values.get(name, ""), condition)
-    extra = [name for name in fields if name not in named | _UNCHECKED and not name.startswith("x-ignore-")]
+    extra = [name for name in values if name not in named | _UNCHECKED and not name.startswith(_IGNORED)]
     if extra:
         raise Fault("AccessDenied", f"Invalid according to Policy: Extra input fields: {extra[0]}")
     return limits
@@ -81,7 +85,11 @@ def sign_form(
     """The same fields with a policy that allows just them, signed by other credentials."""
     amz_date = timestamp(now_ns)
     scope = Scope(amz_date[:8], region)
-    own = {name: value for name, value in fields.items() if name not in SIGNATURE_FIELDS}
+    own = {
+        name: value
+        for name, value in fields.items()
+        if name not in SIGNATURE_FIELDS and not name.startswith(_IGNORED)
+    }
     own["x-amz-algorithm"] = ALGORITHM
     own["x-amz-credential"] = f"{credentials.access_key}/{scope}"
     own["x-amz-date"] = amz_date

@@ -117,7 +117,7 @@ class Verifier:
         """Whose signature stands on the policy of a POST form; the field names are lower-case. Raises `Fault`."""
         if "x-amz-signature" not in fields:
             if "signature" not in fields:
-                raise Fault("AccessDenied", "The form has a policy and no signature.")
+                raise Fault("InvalidArgument", "Bucket POST must contain a field named 'Signature'.")
             self._need_v2()
             access = self._access(fields.get("awsaccesskeyid", ""), fields.get("x-amz-security-token"), now_ns)
             expected = sigv2.signature(access.credentials.secret_key, fields["policy"])

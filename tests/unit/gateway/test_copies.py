@@ -160,6 +160,16 @@ async def test_a_form_goes_on_with_a_policy_of_the_stores_key(scene, size):
     assert scene.capture.events == [("intend", "b", ["up/a.png"]), ("settle", 1)]
 
 
+async def test_a_policy_is_about_the_key_that_it_becomes_and_ignored_fields_stay_behind(scene):
+    made = sign_form({"key": "up/a.png"}, "b", USUAL, CLIENT, "us-east-1", time.time_ns())
+    headers, body = form({**made, "key": "up/${filename}", "x-ignore-this": "1"}, b"x")
+    reply = await scene.client.send("POST", "/b", headers=headers, body=body, signed=False)
+    assert reply.status == 200, reply
+    sent = FormReader(b"XX").feed(scene.store.received[0].body)
+    assert sent is not None
+    assert (sent.fields["key"], "x-ignore-this" in sent.fields) == ("up/a.png", False)
+
+
 @pytest.mark.parametrize("size", [11, 500_000])
 async def test_a_file_that_is_too_large_or_too_small_never_reaches_the_store(scene, size):
     headers, body = form(client_form(SizeLimits(0, 10)), bytes(size))
@@ -183,6 +193,8 @@ async def test_forms_that_nobody_allowed_are_refused(scene):
         ({**good, "x-amz-date": later}, "InvalidArgument"),
         ({**good, "x-amz-credential": good["x-amz-credential"].replace("CLIENTKEY", "NOBODY")}, "InvalidAccessKeyId"),
         ({**good, "policy": "e30="}, "SignatureDoesNotMatch"),
+        ({name: value for name, value in good.items() if name != "key"}, "InvalidArgument"),
+        ({name: value for name, value in good.items() if name != "x-amz-signature"}, "InvalidArgument"),
     ]:
         headers, body = form(fields, b"x")
         reply = await scene.client.send("POST", "/b", headers=headers, body=body, signed=False)

@@ -58,6 +58,8 @@ def test_the_conditions_of_a_policy_hold():
         (form({"key": "other"}), "b"),
         (form(["starts-with", "$key", "users/"]), "b"),
         (form({"key": "k"}), "other"),
+        # A policy that names no bucket would be good for every bucket.
+        ({"policy": policy({"key": "k"}), "key": "k"}, "b"),
         (form({"key": "k"}, acl="public-read"), "b"),
         (form({"key": "k"}, {"acl": "private"}, acl="public-read"), "b"),
         (form({"key": "k"}, {"acl": "private"}), "b"),
