@@ -86,9 +86,7 @@ def sign_form(
     amz_date = timestamp(now_ns)
     scope = Scope(amz_date[:8], region)
     own = {
-        name: value
-        for name, value in fields.items()
-        if name not in SIGNATURE_FIELDS and not name.startswith(_IGNORED)
+        name: value for name, value in fields.items() if name not in SIGNATURE_FIELDS and not name.startswith(_IGNORED)
     }
     own["x-amz-algorithm"] = ALGORITHM
     own["x-amz-credential"] = f"{credentials.access_key}/{scope}"
