@@ -70,6 +70,19 @@ async def failures(state: State, which: Which) -> AsyncIterator[Failure]:
                 yield _failure(row, failed)
 
 
+async def first_failures(state: State, which: Which, most: int = _MOST_LOOKED) -> AsyncIterator[Failure]:
+    """The first of them, so many at most: enough to tell what goes wrong. Of an unknown replication there are none."""
+    rows = [row for row in await state.replications.all() if _is_of(row, which.replication)]
+    left = most
+    for row in rows:
+        async for page in _pages(state, row, which):
+            for failed in page[:left]:
+                yield _failure(row, failed)
+            left -= len(page)
+            if left <= 0:
+                return
+
+
 class Mark(NamedTuple):
     """A place among all failures: behind this key of this replication, before its first key if None."""
 
@@ -179,11 +192,15 @@ async def _replications(state: State, name: str | None) -> list[ReplicationRow]:
     known = await state.replications.all()
     if name is None:
         return known
-    found = [row for row in known if row.name == name or row.name.startswith(f"{name}/")]
+    found = [row for row in known if _is_of(row, name)]
     if not found:
         names = ", ".join(dict.fromkeys(row.name for row in known)) or "none"
         raise UsageError(f"the state knows no replication {name!r}", hint=f"it knows: {names}")
     return found
+
+
+def _is_of(row: ReplicationRow, name: str | None) -> bool:
+    return name is None or row.name == name or row.name.startswith(f"{name}/")
 
 
 def _failure(row: ReplicationRow, failed: FailedRow) -> Failure:

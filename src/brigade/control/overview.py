@@ -68,7 +68,7 @@ async def look(desk: Desk) -> list[Glance]:
     known = desk.plans.known(await desk.state.control.documents.all())
     found = await status(desk.state, desk.clock, configured=known)
     now_seconds = desk.clock.now_ns() // _SECOND_NS
-    sums = await desk.state.control.activity.sums(now_seconds - _WINDOW_SECONDS)
+    sums = await desk.state.control.activity.totals(now_seconds - _WINDOW_SECONDS)
     return [
         _glance(each, sums.get(each.replication_id) if each.replication_id else None, now_seconds) for each in found
     ]

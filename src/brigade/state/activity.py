@@ -73,7 +73,7 @@ class Activity:
         )
         return [Sample(*row) for row in rows]
 
-    async def sums(self, since_seconds: int) -> dict[int, Sums]:
+    async def totals(self, since_seconds: int) -> dict[int, Sums]:
         """What was done since then, by replication; those that did nothing are left out."""
         columns = samples.c
         query = select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import Mapping
@@ -69,7 +70,14 @@ class Browser:
         }
         messages: list[Message] = []
 
+        received = False
+
         async def receive() -> Message:
+            nonlocal received
+            if received:
+                # It stays connected until it is answered.
+                await asyncio.Event().wait()
+            received = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:

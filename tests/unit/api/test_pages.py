@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 
 import pytest
@@ -11,10 +13,20 @@ from brigade.api.office import Office
 from brigade.api.pages.assets import assets
 from brigade.api.pages.parts import PARTS
 from brigade.api.pages.sessions import MOST_SESSIONS, SESSION_SECONDS, Sessions
+from brigade.api.pages.settings import Choices
 from brigade.api.pages.visit import PageRoute
 from brigade.clock import SystemClock
+from brigade.config.replications import LiveMode, ReplicationSection
+from brigade.control import ordering
 from brigade.control.access import Scope, revoke_token
 from brigade.control.desk import Desk
+from brigade.control.report_file import report_line
+from brigade.control.reporting import RunReport
+from brigade.engine.report import ActionKind, Outcome
+from brigade.objects import Proof
+from brigade.state.control_rows import Sample
+from brigade.state.owner import Owner
+from brigade.state.rows import RunKind, RunState
 from brigade.testing.browser import Browser
 from brigade.testing.clock import ManualClock
 
@@ -24,6 +36,24 @@ NEEDS = {
     ("POST", "/login"): None,
     ("POST", "/logout"): Scope.READ,
     ("GET", "/"): Scope.READ,
+    ("GET", "/replications/{name:path}"): Scope.READ,
+    ("GET", "/charts/{name:path}"): Scope.READ,
+    ("POST", "/orders/{what}"): Scope.OPERATE,
+    ("POST", "/delete"): Scope.ADMIN,
+    ("GET", "/new"): Scope.ADMIN,
+    ("POST", "/new"): Scope.ADMIN,
+    ("POST", "/new/preview"): Scope.ADMIN,
+    ("GET", "/failures"): Scope.READ,
+    ("POST", "/failures/{what}"): Scope.OPERATE,
+    ("GET", "/runs"): Scope.READ,
+    ("GET", "/runs/{run_id}"): Scope.READ,
+    ("GET", "/runs/{run_id}/report.jsonl"): Scope.READ,
+    ("GET", "/routes"): Scope.READ,
+    ("POST", "/routes/{what}"): Scope.OPERATE,
+    ("GET", "/stores"): Scope.READ,
+    ("GET", "/stores/{name}"): Scope.READ,
+    ("POST", "/stores/{name}/check"): Scope.OPERATE,
+    ("GET", "/audit"): Scope.READ,
 }
 
 
@@ -53,7 +83,7 @@ def pages():
 
 
 def example(path):
-    return path.replace("{run_id}", "1").replace("{name:path}", "photos").replace("{name}", "photos")
+    return path.replace("{run_id}", "1").replace("{name:path}", "photos").replace("{name}", "m").replace("{what}", "x")
 
 
 async def test_every_page_needs_its_scope(app, logged_in):
@@ -66,7 +96,7 @@ async def test_every_page_needs_its_scope(app, logged_in):
             asked = browser.get(example(path)) if method == "GET" else browser.send("/", example(path))
             page = await asked
             assert (page.status == 403) is not scope.opens(needed), (method, path, scope, page.text)
-            assert page.headers["content-type"].startswith(("text/html", "application/")) or page.status == 303
+            assert page.status == 303 or page.headers["content-type"].startswith(("text/html", "application/json"))
         page = await (stranger.get(example(path)) if method == "GET" else stranger.post(example(path), {}))
         assert (page.status, page.headers["location"].startswith("/login")) == (303, True), (method, path)
 
@@ -202,3 +232,205 @@ async def test_a_fragment_is_a_part_of_the_page_and_a_history_entry_is_whole(bro
     assert "<html" in whole.text
     page = await browser.get("/", {"hx-request": "true"})
     assert (page.status, page.headers["hx-redirect"]) == (401, "/login")
+
+
+SCRIPT = "<script>alert('1')</script>"
+NOISE = "a\x1b[31m\udc80\u2028"
+
+
+@pytest.fixture
+async def furnished(state, plans):
+    """A state with something on each page, whose texts are all of the worst kind."""
+    identity = plans.known([])[0].identity
+    replication_id = await state.replications.ensure("photos", identity)
+    await state.replications.ensure(f"{SCRIPT}/b", "somewhere → else")
+    keys = [f"{SCRIPT}{number}" for number in range(3)] + [NOISE]
+    await state.backlog.mark(replication_id, keys, live=True)
+    for claim in await state.backlog.claim([replication_id], str(Owner.current()), 10, 60):
+        await state.backlog.park(claim, f"the target refuses {SCRIPT!r}: 403")
+    await state.backlog.dismiss(replication_id, [f"{SCRIPT}2"], SCRIPT)
+    run = await state.runs.begin(replication_id, RunKind.SYNC, {}, Owner.current(), 60)
+    report = RunReport(state, run.id)
+    outcome = Outcome(SCRIPT, ActionKind.COPY, SCRIPT, Proof.ETAG, 5000)
+    failed = Outcome(NOISE, ActionKind.COPY, "it is missing", Proof.NONE, 1, SCRIPT)
+    async with report.kept(SystemClock()):
+        report.outcome(outcome)
+        report.outcome(failed)
+    await state.control.activity.add(replication_id, [json.loads(report_line(each)) for each in (outcome, failed)])
+    await state.routes.block("ann", "pets", writes_only=True, note=SCRIPT)
+    desk = Desk(state, SystemClock(), plans, SCRIPT)
+    await ordering.pause(desk, "photos", SCRIPT)
+    return run.id
+
+
+PAGES = [
+    "/",
+    "/replications/photos",
+    "/new",
+    "/failures",
+    "/failures?replication=photos&reason=refuses",
+    "/runs",
+    "/runs?replication=photos",
+    "/runs/1",
+    "/runs/1?failed=yes",
+    "/routes",
+    "/routes?bucket=pets&user=ann&method=PUT",
+    "/stores",
+    "/stores/ceph",
+    "/audit",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_nothing_on_a_page_is_taken_for_markup_and_nothing_secret_is_on_it(browser, furnished, path):
+    page = await browser.get(path)
+    assert page.status == 200, page.text
+    assert "canary" not in page.text
+    assert "<script>alert" not in page.text
+    assert "\x1b" not in page.text
+    assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", page.text)
+    # Every field has a label, every button and link has words.
+    ids = set(re.findall(r'<label[^>]*for="([^"]+)"', page.text))
+    for tag in re.findall(r"<(?:input|select|textarea)\b[^>]*>", page.text):
+        if 'type="hidden"' not in tag and 'type="checkbox"' not in tag and 'name="note"' not in tag:
+            assert re.search(r'id="([^"]+)"', tag).group(1) in ids, tag
+    assert not re.search(r"<(button|a)\b[^>]*>\s*</\1>", page.text)
+    assert len(re.findall(r"<h1", page.text)) == 1
+    found = re.findall(r'\sid="([^"]+)"', page.text)
+    assert len(found) == len(set(found)), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/replications/nothing",
+        "/runs/999",
+        "/runs?replication=nothing",
+        "/stores/nothing",
+        "/runs/x",
+        "/charts/nothing",
+    ],
+)
+async def test_what_is_not_there_is_told_by_a_page(browser, path):
+    page = await browser.get(path)
+    assert page.status in (404, 422)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "That did not work" in page.text
+
+
+async def test_a_report_is_downloaded_as_it_is_filtered(browser, furnished):
+    page = await browser.get("/runs/1/report.jsonl?failed=yes")
+    assert "attachment" in page.headers["content-disposition"]
+    assert [json.loads(line)["key"] for line in page.text.splitlines()] == [NOISE]
+
+
+async def test_failures_are_tried_again_and_dismissed(browser, furnished, state):
+    page = await browser.send(
+        "/failures", "/failures/dismiss", {"replication": "photos", "key": json.dumps(NOISE), "note": "no"}
+    )
+    assert page.headers["location"].endswith("did=dismiss&count=1")
+    page = await browser.send("/failures", "/failures/retry", {"replication": "photos", "reason": "refuses"})
+    assert page.headers["location"].endswith("did=retry&count=2")
+    assert (await browser.send("/failures", "/failures/dismiss", {"replication": "photos"})).status == 422
+    subjects = [(row.action, row.subject) for row in await state.control.audit.page(2)]
+    assert subjects == [("retry", "failures of photos"), ("dismiss", "failures of photos")]
+
+
+async def test_orders_are_given_and_come_back_as_words(browser, furnished, state):
+    for what in ("resume", "reconcile", "verify", "pause"):
+        page = await browser.send("/new", f"/orders/{what}", {"name": "photos"})
+        assert page.headers["location"] == f"/replications/photos?did={what}"
+        assert 'role="status"' in (await browser.get(page.headers["location"])).text
+    assert (await state.control.orders.of("photos")).paused
+    page = await browser.send("/new", "/orders/cancel", {"name": "photos"})
+    assert page.status == 303
+    assert (await state.runs.find(furnished)).state is RunState.CANCELLED
+    assert (await browser.send("/new", "/orders/cancel", {"name": "photos"})).status == 409
+    assert (await browser.send("/new", "/orders/x", {"name": "photos"})).status == 404
+
+
+async def test_blocks_and_routes_are_set_explained_and_removed(browser, furnished):
+    whose = {"bucket": "pets", "user": "ann"}
+    assert "refused" in (await browser.get("/routes?bucket=pets&user=ann&method=PUT")).text
+    assert (await browser.send("/routes", "/routes/unblock", whose)).status == 303
+    assert "goes to ceph" in (await browser.get("/routes?bucket=pets&user=ann&method=PUT")).text
+    assert (await browser.send("/routes", "/routes/route", {**whose, "store": "nowhere"})).status == 422
+    assert (await browser.send("/routes", "/routes/route", {**whose, "store": "ceph"})).status == 303
+    assert "set at run time" in (await browser.get("/routes?bucket=pets&user=ann")).text
+
+
+async def test_a_replication_is_previewed_before_it_is_set_up_and_deleted_again(browser, app, state, tmp_path):
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "from" / f"one{SCRIPT.replace('/', '')}").write_text("1")
+    (tmp_path / "from" / "two.tmp").write_text("22")
+    form = {
+        "name": "files",
+        "source": str(tmp_path / "from"),
+        "target": str(tmp_path / "to"),
+        "filters": "- *.tmp",
+        "create": "yes",
+        "update": "yes",
+        "tags": "yes",
+        "delete": "tracked",
+        "max_delete": "20%",
+    }
+    page = await browser.send("/new", "/new/preview", form)
+    assert page.status == 200
+    assert "All 2 objects were looked at" in page.text
+    assert "1 B would be copied" in page.text
+    assert "<script>alert" not in page.text
+    assert await state.control.documents.all() == []
+    assert list((tmp_path / "to").iterdir()) == []
+    assert (await browser.send("/new", "/new", form)).headers["location"] == "/replications/files?did=created"
+    (made,) = await state.control.documents.all()
+    assert made.settings == {
+        "source": form["source"],
+        "target": form["target"],
+        "filters": [{"exclude": "*.tmp"}],
+        "delete": "tracked",
+        "max_delete": "20%",
+    }
+    page = await browser.get("/replications/files")
+    assert 'name="version" value="1"' in page.text
+    assert (await browser.send("/new", "/delete", {"name": "files", "version": "7"})).status == 412
+    assert (await browser.send("/new", "/delete", {"name": "files", "version": "1"})).status == 303
+    assert await state.control.documents.all() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"source": ""}, "the source is missing"),
+        ({"name": "a/b"}, "a name is made of"),
+        ({"filters": "nonsense"}, "filters, line 1"),
+        ({"transfers": "many"}, "is no number"),
+        ({"max_size": "huge"}, "max_size"),
+        ({"target": "nowhere:x"}, "nowhere"),
+        ({"name": "photos"}, "choose another name"),
+        ({"live": "telepathy"}, "live"),
+    ],
+)
+async def test_a_form_that_makes_no_sense_comes_back_as_it_was_filled_in(browser, tmp_path, change, words):
+    form = {"name": "files", "source": str(tmp_path), "target": "m:x", "max_age": "12d", **change}
+    page = await browser.send("/new", "/new", form)
+    assert words in html.unescape(page.text)
+    assert 'value="12d"' in page.text
+
+
+async def test_what_the_form_offers_is_what_can_be_set(browser):
+    assert [name for name, _ in Choices.live] == [each.value for each in LiveMode]
+    fields = {name for group in (Choices.limits, Choices.on, Choices.off) for name, *_ in group}
+    fields |= {"source", "target", "delete", "compare", "attributes", "live", "filters"}
+    assert fields == set(ReplicationSection.model_fields) - {"processes", "storage_class_map"}
+
+
+async def test_the_curves_have_a_point_for_each_interval(browser, furnished, state):
+    now = SystemClock().now_ns() // 10**10 * 10
+    replication_id = next(row.id for row in await state.replications.all() if row.name == "photos")
+    await state.control.activity.sample(Sample(replication_id, now - 60, 100, 5000, 2, 7, 3))
+    curves = json.loads((await browser.get("/charts/photos")).text)
+    assert len({len(values) for values in curves.values()}) == 1
+    at = curves["at"].index(now - 60)
+    assert [curves[name][at] for name in ("objects", "bytes", "failed", "waiting", "lag")] == [10, 500, 0.2, 7, 3]
+    assert curves["objects"][at - 1] == 0

@@ -5,15 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from brigade.api.office import Office
-from brigade.api.pages import assets, login, overview
+from brigade.api.pages import assets, audit, creating, failures, login, overview, replication, routes, runs, stores
 from brigade.api.pages.sessions import Sessions
+from brigade.control.previewing import Previews
 
-PARTS = (assets, login, overview)
+PARTS = (assets, login, overview, replication, creating, failures, runs, routes, stores, audit)
 
 
 def install_pages(app: FastAPI, office: Office) -> None:
     """Have the application show pages, too. They are no part of its OpenAPI document."""
     app.state.sessions = Sessions(office.clock)
+    app.state.previews = Previews()
     router = APIRouter(include_in_schema=False)
     for part in PARTS:
         router.include_router(part.router)

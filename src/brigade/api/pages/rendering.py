@@ -25,7 +25,14 @@ HEADERS = {
 }
 """What every page is sent with."""
 
-MENU = (("/", "Overview"),)
+MENU = (
+    ("/", "Overview"),
+    ("/failures", "Failures"),
+    ("/runs", "Runs"),
+    ("/routes", "Routes"),
+    ("/stores", "Stores"),
+    ("/audit", "Audit"),
+)
 """The pages that every page leads to."""
 
 
@@ -38,7 +45,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    named = (words.size, words.count, words.rate, words.span, words.moment, words.iso, words.key, words.plain)
+    named = (
+        words.size,
+        words.count,
+        words.rate,
+        words.span,
+        words.moment,
+        words.iso,
+        words.key,
+        words.sent,
+        words.plain,
+    )
     made.filters |= {each.__name__: each for each in named}
     made.globals |= {"asset": url_of, "version": __version__, "Scope": Scope, "MENU": MENU}
     return made

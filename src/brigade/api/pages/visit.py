@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -56,6 +56,12 @@ class Visit:
         """What stands in a field of the form, without blanks around it."""
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
+
+
+def address(path: str, **query: object) -> str:
+    """Where a page is; what of the query is None or empty is left out."""
+    said = {name: value for name, value in query.items() if value not in (None, "")}
+    return quote(path) + (f"?{urlencode(said)}" if said else "")
 
 
 def sessions_of(request: Request) -> Sessions:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+
+from brigade.errors import UsageError
 
 _SECOND_NS = 1_000_000_000
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -58,6 +61,22 @@ def iso(ns: int) -> str:
 def key(text: str) -> str:
     """A key with what cannot be seen written out; lone surrogates too, which no page can be encoded with."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def sent(text: str) -> str:
+    """A key as a form or an address carries it: no browser may change it, whatever it holds."""
+    return json.dumps(text)
+
+
+def unsent(text: str) -> str:
+    """The key that was sent. Raises `UsageError`."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, str):
+        raise UsageError("that is no key", hint="load the page again")
+    return found
 
 
 def plain(value: object) -> str:
