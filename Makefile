@@ -64,7 +64,7 @@ fmt: venv
 
 lock: venv
 	@cd requirements && export CUSTOM_COMPILE_COMMAND="make lock" && unset PIP_FIND_LINKS && \
-	for part in run:../pyproject.toml dev:dev.in awscli:awscli.in; do \
+	for part in run:../pyproject.toml image:image.in dev:dev.in awscli:awscli.in; do \
 		../$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe \
 			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 			--output-file "$${part%%:*}.lock" "$${part#*:}" || exit 1; \
