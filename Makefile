@@ -14,7 +14,7 @@ SPREAD := -n 3 --dist loadfile
 help:
 	@echo "make check   format, lint, types, floors, unit tests"
 	@echo "make test    every test, real servers included"
-	@echo "make demo    the main job on two real S3 servers"
+	@echo "make demo    the main job on two real S3 servers; KEEP=1 leaves it running, with its pages"
 	@echo "make bench   Brigade and its peers, measured in turn"
 	@echo "make soak    the fault sweeps and simulations with many seeds"
 	@echo "make fmt     format the code"
@@ -50,7 +50,7 @@ $(AWSCLI)/.installed: requirements/awscli.lock | $(STAMP)
 		|| echo "The AWS command line could not be installed; its tests are skipped."
 
 demo: venv
-	$(BIN)/brigade demo
+	$(BIN)/brigade demo $(if $(KEEP),--keep)
 
 bench: venv
 	$(BIN)/python -m bench

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,14 +35,18 @@ class DemoFailed(BrigadeError):
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave all of it running in the end, until Ctrl-C.")] = False,
+) -> None:
     """Start two S3 servers on this machine, sync one to the other, break and repair, follow writes, kill and resume."""
     from brigade.control.demo import scene
 
+    # Whoever ends the demo ends what it has started, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="brigade-demo-") as folder:
         _say("Two S3 servers (SeaweedFS) start on this machine.")
         with scene(Path(folder)) as place:
-            _Story(place).tell()
+            _Story(place, keep=keep).tell()
     _say("Done. The servers have ended and nothing is left behind.")
 
 
@@ -65,17 +70,25 @@ class Background:
 
     def __init__(self, command: list[str], directory: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own program, with our own arguments
-            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=directory,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which ends it in good order.
         )
 
-    def wait_for(self, words: str) -> None:
-        """Show what it prints, up to the line with these words. Raises `DemoFailed` if it ends before."""
+    def wait_for(self, *words: str) -> None:
+        """Show what it prints, until all these words were in it. Raises `DemoFailed` if it ends before."""
         assert self._process.stdout is not None
+        missing = set(words)
         for line in self._process.stdout:
             typer.echo(line.rstrip())
-            if words in line:
+            missing -= {each for each in missing if each in line}
+            if not missing:
                 return
-        raise DemoFailed(f"it ended without saying {words!r}")
+        raise DemoFailed(f"it ended without saying {' and '.join(sorted(missing))}")
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -89,8 +102,9 @@ class Background:
 
 
 class _Story:
-    def __init__(self, place: Scene) -> None:
+    def __init__(self, place: Scene, *, keep: bool) -> None:
         self._place = place
+        self._keep = keep
         self._old = f"old:{place.bucket}"
         self._new = f"new:{place.bucket}"
 
@@ -124,9 +138,11 @@ class _Story:
         _say(
             "Live: a gateway stands before the old server, and a client writes through it. Each write follows at once."
         )
-        with self._running("gateway") as gateway, ExitStack() as stack:
+        self._brigade("token", "create", "the demo", "--scope", "read")
+        with self._running("gateway", "api") as gateway, ExitStack() as stack:
             worker = stack.enter_context(self._running("worker"))
-            gateway.wait_for("listens on")
+            gateway.wait_for("gateway: listens on", "api: listens on")
+            typer.echo(f"The pages are at {self._place.api_url}; the token above opens them.")
             worker.wait_for("in step")
             self._write("first", 200)
             self._wait_for("first", 200)
@@ -142,8 +158,16 @@ class _Story:
             self._wait_for("second", 300)
             worker.wait_for("in step")
             self._wait_until_drained()
-        self._brigade("status")
-        self._brigade("diff", self._old, self._new)
+            self._brigade("status")
+            self._brigade("diff", self._old, self._new)
+            if self._keep:
+                self._wait_for_interrupt()
+
+    def _wait_for_interrupt(self) -> None:
+        _say(f"All of it goes on, with the pages at {self._place.api_url}, until you press Ctrl-C.")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
 
     def _write(self, name: str, count: int) -> None:
         from brigade.control.demo import write_objects
@@ -173,9 +197,9 @@ class _Story:
         typer.echo(f"the new server has {count} of them, {took_seconds:.1f} s after the last answer")
 
     @contextmanager
-    def _running(self, role: str) -> Iterator[Background]:
-        typer.echo(f"$ brigade run {role} &")
-        process = Background(self._command("run", role), self._place.directory, self._environment())
+    def _running(self, *roles: str) -> Iterator[Background]:
+        typer.echo(f"$ brigade run {' '.join(roles)} &")
+        process = Background(self._command("run", *roles), self._place.directory, self._environment())
         try:
             yield process
         finally:

@@ -53,6 +53,7 @@ replications:
     target: new:{bucket}
     live: [gateway]
     delete: tracked
+api: {{listen: "127.0.0.1:{api_port}"}}
 gateway:
   listen: 127.0.0.1:{port}
   store: old
@@ -70,6 +71,7 @@ class Scene(NamedTuple):
     directory: Path
     environment: dict[str, str]
     gateway: Endpoint
+    api_url: str
 
 
 @contextmanager
@@ -80,8 +82,8 @@ def scene(directory: Path) -> Iterator[Scene]:
         client = new.endpoint.client()
         client.create_bucket(Bucket=bucket)
         client.close()
-        port = free_port()
-        config = _CONFIG.format(old=old.endpoint.url, new=new.endpoint.url, bucket=bucket, port=port)
+        port, api_port = free_port(), free_port()
+        config = _CONFIG.format(old=old.endpoint.url, new=new.endpoint.url, bucket=bucket, port=port, api_port=api_port)
         (directory / "brigade.yaml").write_text(config)
         environment = {
             "OLD_KEY": old.endpoint.access_key,
@@ -92,7 +94,7 @@ def scene(directory: Path) -> Iterator[Scene]:
         }
         url = f"http://127.0.0.1:{port}"
         gateway = Endpoint("gateway", url, old.endpoint.region, "ann", environment["ANN_SECRET"])
-        yield Scene(old, new, bucket, directory, environment, gateway)
+        yield Scene(old, new, bucket, directory, environment, gateway, f"http://127.0.0.1:{api_port}")
 
 
 def gather_files(directory: Path) -> int:
