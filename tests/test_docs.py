@@ -217,6 +217,16 @@ def test_each_label_and_each_check_of_health_is_described():
     assert labels | set(CHECKS) <= words(page("metrics.md"))
 
 
+def test_each_field_of_the_log_is_described():
+    described = words(page("logs.md"))
+    for module in ("control/object_log.py", "gateway/account.py", "cli/logs.py"):
+        text = (ROOT / "src" / "brigade" / module).read_text(encoding="utf-8")
+        logged = set(re.findall(r'^ {8,}"(\w+)": ', text, flags=re.MULTILINE)) | set(
+            re.findall(r'"event": "(\w+)"', text)
+        )
+        assert logged <= described, module
+
+
 def test_links_between_documents_lead_somewhere():
     broken = [
         f"{document.relative_to(ROOT)}: {target}"

@@ -60,7 +60,7 @@ def test_the_image_has_the_extras():
     locked = (ROOT / "requirements" / "image.lock").read_text(encoding="utf-8")
     for requirements in extras.values():
         for requirement in requirements:
-            name = re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
+            name = re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
             assert re.search(rf"^{name}==", locked, flags=re.MULTILINE), name
 
 

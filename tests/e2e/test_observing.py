@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 
 from brigade.testing.buckets import Bucket
+from brigade.testing.postgres import PostgresServer
 from brigade.testing.servers import Endpoint
 
 pytestmark = pytest.mark.server
@@ -170,6 +171,27 @@ async def test_a_mistake_in_the_configuration_makes_it_unready_with_the_reason_u
     assert (await asyncio.to_thread(scrape, base))["brigade_configuration_reloads_total", "ok"] >= 1
     through.close()
     await brigade.kill(process)
+
+
+async def test_a_state_that_is_away_makes_it_unready_and_alive_until_it_is_back(brigade, place):
+    source, target = place("seaweed"), place("seaweed")
+    configure(brigade, source, target)
+    with PostgresServer() as database:
+        brigade.state = database.url
+        process, base, through = await started(brigade, source)
+        await until(lambda: get(f"{base}/readyz")[0] == 200)
+        await asyncio.to_thread(database.crash)
+        await until(lambda: get(f"{base}/readyz")[0] == 503)
+        reasons = json.loads((await asyncio.to_thread(get, f"{base}/readyz"))[1])["reasons"]
+        assert "cannot be reached" in reasons["state"]
+        assert (await asyncio.to_thread(get, f"{base}/livez"))[0] == 200
+        found = await asyncio.to_thread(scrape, base)
+        assert (found["brigade_state_up",], found["brigade_ready",]) == (0, 0)
+        await asyncio.to_thread(database.restart)
+        await until(lambda: get(f"{base}/readyz")[0] == 200)
+        await until(lambda: scrape(base)["brigade_state_up",] == 1)
+        through.close()
+        await brigade.kill(process)
 
 
 async def test_each_process_tells_its_own_counts_at_the_next_port(brigade, place):
