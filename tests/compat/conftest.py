@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import boto3
 import pytest
@@ -66,8 +66,12 @@ class Recorder:
     seen: list[Any] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __enter__(self) -> Self:
         self.client.meta.events.register("after-call.s3", self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.meta.events.unregister("after-call.s3", self._take)
 
     def __getattr__(self, operation: str) -> Any:
         """Any operation of the client; a refusal is an answer, too."""
@@ -231,26 +235,35 @@ def open_gateway(running: Callable[[str], Server]) -> Callable[..., AbstractCont
 Visit = Callable[[Any], None]
 
 
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Callable[[Access], Any]]:
+    """Gives the one client of an access: making one takes longer than most cases."""
+    made: dict[Access, Any] = {}
+
+    def client(access: Access) -> Any:
+        if access not in made:
+            made[access] = access.client()
+        return made[access]
+
+    yield client
+    for each in made.values():
+        each.close()
+
+
 @pytest.fixture
-def visits(pair: Pair) -> Callable[[Visit], tuple[list[Any], list[Any]]]:
+def visits(pair: Pair, clients: Callable[[Access], Any]) -> Callable[[Visit], tuple[list[Any], list[Any]]]:
     """Runs a case twice, directly and through the gateway, each time in a bucket of its own."""
 
     def both(case: Visit) -> tuple[list[Any], list[Any]]:
-        return visit(pair.direct, case), visit(pair.through, case)
+        return visit(clients(pair.direct), case), visit(clients(pair.through), case)
 
     return both
 
 
-def visit(access: Access, case: Visit) -> list[Any]:
+def visit(client: Any, case: Visit) -> list[Any]:
     """What a case sees of a store."""
-    client = access.client()
-    setting_up = access.client()
     bucket = f"compat-{secrets.token_hex(4)}"
-    setting_up.create_bucket(Bucket=bucket)
-    recorder = Recorder(client, bucket)
-    try:
+    client.create_bucket(Bucket=bucket)
+    with Recorder(client, bucket) as recorder:
         case(recorder)
-    finally:
-        client.close()
-        setting_up.close()
     return recorder.seen
