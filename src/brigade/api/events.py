@@ -26,6 +26,11 @@ MOST_LISTENERS = 64
 _BEAT_SECONDS = 15.0
 # A listener comes again, and shows anew who he is.
 _LONGEST_SECONDS = 900.0
+_EVENT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 
 
 class Broadcast:
@@ -64,7 +69,7 @@ class _Stream(StreamingResponse):
 @router.get(
     "/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events"}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events"}},
 )
 async def listen(
     _: Reader,

@@ -74,6 +74,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (412, "Somebody else has changed it meanwhile"),
         (413, "The body is too large"),
         (422, "The values make no sense"),
+        (428, "A change names the version it replaces, and this one does not"),
         (429, "Too many requests"),
         (502, "A store failed"),
         (503, "The state cannot be reached"),

@@ -111,6 +111,6 @@ def _shape(shown: Shown, orders: dict[str, Order], found: list[Status]) -> Repli
     mine = [each for each in found if each.name == shown.name or each.name.startswith(f"{shown.name}/")]
     return ReplicationShape(
         **SettingsShape.of(shown).model_dump(),
-        order=OrderShape(paused=order.paused, note=order.note),
+        order=OrderShape.of(order),
         status=[StatusShape.of(each) for each in mine],
     )

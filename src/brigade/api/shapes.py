@@ -8,10 +8,11 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Path
 from pydantic import BaseModel, Field
 
+from brigade.api.texts import Key
 from brigade.control.access import Scope
 from brigade.control.setting_up import Origin, Shown
 from brigade.control.status import Standing, Status
-from brigade.state.control_rows import AuditRow, TokenRow
+from brigade.state.control_rows import AuditRow, Order, TokenRow
 from brigade.state.rows import Run, RunKind, RunState
 
 _SECOND_NS = 1_000_000_000
@@ -67,13 +68,13 @@ class RunShape(BaseModel):
 class LineShape(BaseModel):
     """A line of a report: of a sync with action and proof, of a verify with a status."""
 
-    key: str
+    key: Key
     action: str | None = None
     status: str | None = None
-    reason: str
+    reason: Key
     proof: str | None = None
     size_bytes: int | None = None
-    error: str | None
+    error: Key | None
 
 
 class StatusShape(BaseModel):
@@ -141,6 +142,17 @@ class OrderShape(BaseModel):
 
     paused: bool
     note: str
+    reconcile_asked: datetime | None = Field(description="A reconcile that began before this moment does not count")
+    verify_asked: datetime | None = Field(description="The same of verifies")
+
+    @classmethod
+    def of(cls, order: Order) -> OrderShape:
+        return cls(
+            paused=order.paused,
+            note=order.note,
+            reconcile_asked=moment_or_none(order.reconcile_ns or None),
+            verify_asked=moment_or_none(order.verify_ns or None),
+        )
 
 
 class ReplicationShape(SettingsShape):

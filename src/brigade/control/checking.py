@@ -57,7 +57,7 @@ class Checks:
         """Try out a store, a bucket of it, or a copy from it to `target`.
 
         Writes only below a key of its own and removes it again. Raises `Missing`, `Refused` while too much is tried
-        out, `UsageError` for a location that cannot be, and `StoreError` where the target does not answer.
+        out, and `UsageError` for a location that cannot be.
         """
         shown = await setting_up.show(desk, DocumentKind.STORE, name)
         if name in self._under_way or len(self._under_way) >= _MOST_AT_ONCE:
@@ -89,7 +89,12 @@ async def _check(desk: Desk, location: str, target: str | None, *, read_only: bo
     try:
         steps = await _steps(store, desk, read_only=read_only)
         able = store.capabilities
-        rows = fidelity(able, await _able(other)) if other is not None else fidelity(EVERYTHING, able)
+        if other is not None:
+            words, there = await _able(other)
+            steps += [Step("target", Verdict.FAILED, words)] if words else []
+            rows = fidelity(able, there)
+        else:
+            rows = fidelity(EVERYTHING, able)
     finally:
         await store.close()
         if other is not None:
@@ -109,10 +114,19 @@ async def _steps(store: Store, desk: Desk, *, read_only: bool) -> list[Step]:
     return [*steps, Step("time", Verdict.FAILED, f"it was not done after {MOST_SECONDS:.0f} s")]
 
 
-async def _able(other: Store) -> Capabilities:
-    async with asyncio.timeout(MOST_SECONDS):
-        await other.open()
-        return other.capabilities
+async def _able(other: Store) -> tuple[str, Capabilities]:
+    """What the other store can do, as far as it is known, and why it is not known better."""
+    words = ""
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            await other.open()
+    except (StoreError, TimeoutError) as error:
+        words = _words(error)
+    return words, other.capabilities
+
+
+def _words(error: Exception) -> str:
+    return str(error) or f"it did not answer within {MOST_SECONDS:.0f} s"
 
 
 async def _list_buckets(desk: Desk, location: str) -> Checked:
@@ -121,7 +135,6 @@ async def _list_buckets(desk: Desk, location: str) -> Checked:
         async with asyncio.timeout(MOST_SECONDS):
             names = await desk.plans.buckets(location, await desk.state.control.documents.all())
     except (StoreError, TimeoutError) as error:
-        words = str(error) or f"it did not answer within {MOST_SECONDS:.0f} s"
-        return Checked(now_ns, location, (Step("reach", Verdict.FAILED, words),))
+        return Checked(now_ns, location, (Step("reach", Verdict.FAILED, _words(error)),))
     steps = [Step("reach", Verdict.OK), Step("sign", Verdict.OK), Step("list", Verdict.OK, f"{len(names)} buckets")]
     return Checked(now_ns, location, tuple(steps), buckets=tuple(names[:_BUCKETS_SHOWN]))
