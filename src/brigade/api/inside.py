@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -31,8 +31,9 @@ async def ask(
     query: Mapping[str, str] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    take: Callable[[bytes], None] | None = None,
 ) -> Answer:
-    """One request, answered whole. `body` is sent as JSON."""
+    """One request, answered whole. `body` is sent as JSON. `take` gets what comes, part by part, unless it failed."""
     sent = {"host": "127.0.0.1", "content-type": "application/json", **(headers or {})}
     scope = {
         "type": "http",
@@ -57,7 +58,10 @@ async def ask(
         return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
     async def send(message: Message) -> None:
-        messages.append(message)
+        if take is not None and message["type"] == "http.response.body" and messages[0]["status"] < 400:
+            take(message.get("body", b""))
+        else:
+            messages.append(message)
 
     await app(scope, receive, send)
     start = next(message for message in messages if message["type"] == "http.response.start")

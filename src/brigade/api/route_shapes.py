@@ -48,7 +48,7 @@ class BlockShape(_Whose):
 
 
 class _New(BaseModel):
-    bucket: str = Field(min_length=1, max_length=255, description="A bucket, `*` for every one")
+    bucket: str = Field(max_length=255, description="A bucket, `*` for every one")
     user: str | None = Field(None, min_length=1, max_length=255, description="This user's requests only")
 
 

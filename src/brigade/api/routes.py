@@ -21,7 +21,7 @@ from brigade.control.routing import whose_of
 
 router = APIRouter(tags=["routes"])
 
-Bucket = Annotated[str, Query(min_length=1, max_length=255, description="A bucket, `*` for every one")]
+Bucket = Annotated[str, Query(max_length=255, description="A bucket, `*` for every one")]
 User = Annotated[str | None, Query(min_length=1, max_length=255, description="This user's requests only")]
 
 

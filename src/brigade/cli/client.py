@@ -6,10 +6,10 @@ import asyncio
 import getpass
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import typer
@@ -17,6 +17,7 @@ import typer
 from brigade.errors import BrigadeError, ConfigError, Refused, UsageError
 
 if TYPE_CHECKING:
+    from brigade.config.load import Loaded
     from brigade.wiring.wiring import Wiring
 
 API_VARIABLE = "BRIGADE_API"
@@ -25,6 +26,9 @@ TOKEN_FILE_VARIABLE = "BRIGADE_TOKEN_FILE"  # noqa: S105
 
 _PREFIX = "/api/v1"
 _TIMEOUT_SECONDS = 60
+_PART_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 Api = Annotated[
     str | None,
@@ -57,15 +61,55 @@ class Client(Protocol):
         tag: str | None = None,
     ) -> Reply: ...
 
+    async def download(self, path: str, query: Mapping[str, str], take: Callable[[bytes], None]) -> None:
+        """Hand what comes to `take`, part by part."""
+
 
 def segment(text: str) -> str:
     """A name as one part of a path."""
     return quote(text, safe="")
 
 
+def with_client(
+    work: Callable[[Client], Coroutine[Any, Any, T]],
+    api: str | None,
+    config: Path | None,
+    state: str | None,
+    *,
+    needs_config: bool = True,
+) -> T:
+    """Do what a verb does with a client, and what it gives back."""
+    from brigade.cli.session import run_async
+
+    async def ask() -> T:
+        async with connected(api, config, state, needs_config=needs_config) as client:
+            return await work(client)
+
+    return run_async(ask)
+
+
+async def pages(client: Client, path: str, query: Mapping[str, str], cursor: str = "after") -> AsyncIterator[Any]:
+    """Every item, page by page. `cursor` is what the page after another is asked for with."""
+    place: dict[str, str] = {}
+    while True:
+        page = (await client.ask("GET", path, query={**query, **place})).value
+        for item in page["items"]:
+            yield item
+        if page["next"] is None:
+            return
+        place = {cursor: page["next"]}
+
+
+def given(**values: str | None) -> dict[str, str]:
+    """What of a query was given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @asynccontextmanager
-async def connected(api: str | None, config: Path | None, state: str | None) -> AsyncIterator[Client]:
-    """A client for as long as the block runs."""
+async def connected(
+    api: str | None, config: Path | None, state: str | None, *, needs_config: bool = True
+) -> AsyncIterator[Client]:
+    """A client for as long as the block runs. Without `needs_config` the state alone is enough, too."""
     url = api or os.environ.get(API_VARIABLE)
     if url:
         if state is not None:
@@ -76,7 +120,7 @@ async def connected(api: str | None, config: Path | None, state: str | None) -> 
         return
     from brigade.cli.session import load_wiring
 
-    wiring = load_wiring(config, state, needs_config=True)
+    wiring = load_wiring(config, state, needs_config=needs_config)
     async with _inside(wiring) as client:
         yield client
 
@@ -102,12 +146,23 @@ async def _inside(wiring: Wiring) -> AsyncIterator[Client]:
             answer = await ask(app, method, f"{_PREFIX}{path}", query=query, body=body, headers=_headers(tag))
             return _reply(answer.status, answer.headers.get("etag"), answer.body)
 
-    assert wiring.loaded is not None
-    plans = ConfiguredPlans(wiring, wiring.loaded)
+        async def download(self, path: str, query: Mapping[str, str], take: Callable[[bytes], None]) -> None:
+            answer = await ask(app, "GET", f"{_PREFIX}{path}", query=query, take=take)
+            _reply(answer.status, None, answer.body)
+
+    loaded = wiring.loaded or _nothing_configured(wiring)
+    plans = ConfiguredPlans(wiring.renewed(loaded), loaded)
     myself = Identity(f"{getpass.getuser()} at the machine", Scope.ADMIN)
     async with wiring.opened_state() as state:
         app = make_app(Office(state, wiring.clock, lambda: plans, is_local=True, resident=myself))
         yield Inside()
+
+
+def _nothing_configured(wiring: Wiring) -> Loaded:
+    from brigade.config.load import FILE_NAME, Loaded
+    from brigade.config.model import Config
+
+    return Loaded(wiring.directory / FILE_NAME, Config())
 
 
 class _Remote:
@@ -126,21 +181,36 @@ class _Remote:
         body: Any = None,
         tag: str | None = None,
     ) -> Reply:
-        address = f"{self._url}{_PREFIX}{path}{'?' + urlencode(query) if query else ''}"
+        address = self._address(path, query)
+        data = None if body is None else json.dumps(body).encode()
         headers = {**_headers(tag), "Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        return await asyncio.to_thread(self._send, method, address, headers, body)
+        return await asyncio.to_thread(self._send, method, address, headers, data, None)
 
-    def _send(self, method: str, address: str, headers: Mapping[str, str], body: Any) -> Reply:
+    async def download(self, path: str, query: Mapping[str, str], take: Callable[[bytes], None]) -> None:
+        await asyncio.to_thread(self._send, "GET", self._address(path, query), {}, None, take)
+
+    def _address(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self._url}{_PREFIX}{path}{'?' + urlencode(query) if query else ''}"
+
+    def _send(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        take: Callable[[bytes], None] | None,
+    ) -> Reply:
         from http.client import HTTPException
         from urllib.error import HTTPError, URLError
         from urllib.request import Request, urlopen
 
-        data = None if body is None else json.dumps(body).encode()
         try:
             request = Request(address, data, dict(headers), method=method)  # noqa: S310 - checked to be HTTP
+            if self._token:
+                request.add_unredirected_header("Authorization", f"Bearer {self._token}")
             with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+                while take is not None and (part := answer.read(_PART_BYTES)):
+                    take(part)
                 return _reply(answer.status, answer.headers["etag"], answer.read())
         except HTTPError as error:
             return _reply(error.code, None, error.read())

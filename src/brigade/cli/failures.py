@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
+from brigade.cli.client import Api, Client, given, pages, with_client
+from brigade.cli.text import one_line, quote_key, second
 from brigade.errors import UsageError
 
-if TYPE_CHECKING:
-    from brigade.control.failures import Failure, Group, Which
-    from brigade.wiring.wiring import Wiring
-
 app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+
+_STATES = ("parked", "retrying")
+_AT_ONCE = "1000"
 
 
 @app.command()
@@ -27,103 +29,60 @@ def failures(
     reason: options.Reason = None,
     dismissed: Annotated[bool, typer.Option("--dismissed", help="Show those that were dismissed instead.")] = False,
     as_json: options.Json = False,
+    api: Api = None,
     config: options.Config = None,
     state: options.State = None,
 ) -> None:
     """Show the keys that cannot be made right: parked ones, and those that are still tried again."""
-    from brigade.cli.session import load_wiring, run_async
-    from brigade.control.failures import Which
-
-    wiring = load_wiring(config, state)
-    which = Which(replication, reason=reason)
     if dismissed and by_reason:
         raise UsageError("--dismissed is not counted by reason", hint="drop one of the two")
+    query = {**given(replication=replication, reason=reason), "limit": _AT_ONCE}
     show = _show_dismissed if dismissed else _show_reasons if by_reason else _show_keys
-    run_async(lambda: show(wiring, which, as_json=as_json))
+    with_client(lambda client: show(client, query, as_json=as_json), api, config, state, needs_config=False)
 
 
-async def _show_keys(wiring: Wiring, which: Which, *, as_json: bool) -> None:
-    from brigade.control.failures import failures as find
-
+async def _show_keys(client: Client, query: Mapping[str, str], *, as_json: bool) -> None:
     counts: Counter[str] = Counter()
-    async with wiring.opened_state() as state:
-        async for failure in find(state, which):
-            counts[failure.state] += 1
-            typer.echo(_key_as_json(failure) if as_json else _key_as_text(failure))
+    async for failure in pages(client, "/failures", query):
+        counts[failure["state"]] += 1
+        typer.echo(json.dumps(failure) if as_json else _key_as_text(failure))
     if not as_json:
         typer.echo(_sum(counts))
 
 
-async def _show_reasons(wiring: Wiring, which: Which, *, as_json: bool) -> None:
-    from brigade.control.failures import FailureState, by_reason
-    from brigade.control.failures import failures as find
-
-    async with wiring.opened_state() as state:
-        groups = await by_reason(find(state, which))
+async def _show_reasons(client: Client, query: Mapping[str, str], *, as_json: bool) -> None:
     counts: Counter[str] = Counter()
-    for group in groups:
-        counts[FailureState.PARKED] += group.parked
-        counts[FailureState.RETRYING] += group.retrying
-        typer.echo(json.dumps(group._asdict()) if as_json else _group_as_text(group))
+    for group in (await client.ask("GET", "/failures/reasons", query=query)).value:
+        counts.update({state: group[state] for state in _STATES})
+        typer.echo(json.dumps(group) if as_json else _group_as_text(group))
     if not as_json:
         typer.echo(_sum(counts))
 
 
-async def _show_dismissed(wiring: Wiring, which: Which, *, as_json: bool) -> None:
-    from brigade.cli.text import one_line, quote_key, utc
-    from brigade.control.failures import dismissed as find
-
-    async with wiring.opened_state() as state:
-        found = await find(state, which)
+async def _show_dismissed(client: Client, query: Mapping[str, str], *, as_json: bool) -> None:
+    found = (await client.ask("GET", "/failures/dismissed", query=query)).value
     for each in found:
-        at = utc(each.dismissed_ns)
         if as_json:
-            values = {"replication": each.replication, "key": each.key, "reason": each.reason, "note": each.note}
-            typer.echo(json.dumps({**values, "dismissed_at": at}))
+            typer.echo(json.dumps(each))
         else:
-            what = f"{at}  {one_line(each.replication)}  {quote_key(each.key)}"
-            typer.echo(f"{what}  {one_line(each.reason)}  note: {one_line(each.note)}")
+            what = f"{second(each['dismissed_at'])}  {one_line(each['replication'])}  {quote_key(each['key'])}"
+            typer.echo(f"{what}  {one_line(each['reason'])}  note: {one_line(each['note'])}")
     if not found and not as_json:
         typer.echo("nothing was dismissed")
 
 
-def _key_as_json(failure: Failure) -> str:
-    from brigade.cli.text import utc
-    from brigade.control.failures import FailureState
-
-    is_parked = failure.state is FailureState.PARKED
-    return json.dumps(
-        {
-            "replication": failure.replication,
-            "key": failure.key,
-            "state": failure.state,
-            "reason": failure.reason,
-            "attempts": failure.attempts,
-            "since": utc(failure.since_ns),
-            "parked_at": utc(failure.at_ns) if is_parked else None,
-            "again_at": None if is_parked else utc(failure.at_ns),
-        }
-    )
+def _key_as_text(failure: Mapping[str, Any]) -> str:
+    count = failure["attempts"]
+    attempts = f"{count} attempt{'s' * (count != 1)} since {second(failure['since'])}"
+    what = f"{failure['state']:8}  {one_line(failure['replication'])}  {quote_key(failure['key'])}"
+    return f"{what}  {attempts}  {one_line(failure['reason'])}"
 
 
-def _key_as_text(failure: Failure) -> str:
-    from brigade.cli.text import one_line, quote_key, utc
-
-    attempts = f"{failure.attempts} attempt{'s' * (failure.attempts != 1)} since {utc(failure.since_ns)}"
-    words = f"{failure.state:8}  {one_line(failure.replication)}  {quote_key(failure.key)}  {attempts}"
-    return f"{words}  {one_line(failure.reason)}"
-
-
-def _group_as_text(group: Group) -> str:
-    from brigade.cli.text import one_line, quote_key
-
-    count = group.parked + group.retrying
-    keys = ", ".join(map(quote_key, group.examples)) + (", …" if count > len(group.examples) else "")
-    return f"{count:>8}  {one_line(group.replication)}  {one_line(group.reason)}  {keys}"
+def _group_as_text(group: Mapping[str, Any]) -> str:
+    count, examples = group["parked"] + group["retrying"], group["examples"]
+    keys = ", ".join(map(quote_key, examples)) + (", …" if count > len(examples) else "")
+    return f"{count:>8}  {one_line(group['replication'])}  {one_line(group['reason'])}  {keys}"
 
 
 def _sum(counts: Counter[str]) -> str:
-    from brigade.control.failures import FailureState
-
-    parts = [f"{counts[state]} {state}" for state in FailureState if counts[state]]
-    return ", ".join(parts) or "nothing has failed"
+    return ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state]) or "nothing has failed"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, segment
+from brigade.cli.client import Api, Client, segment, with_client
 from brigade.cli.text import one_line
 
 app = typer.Typer(
@@ -42,7 +41,7 @@ def list_all(
         for each in (await client.ask("GET", "/replications")).value:
             typer.echo(json.dumps(each) if as_json else _line(each))
 
-    _with_client(ask, api, config, state)
+    with_client(ask, api, config, state)
 
 
 @app.command()
@@ -59,7 +58,7 @@ def show(
         found = (await client.ask("GET", f"/replications/{segment(name)}")).value
         typer.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
 
-    _with_client(ask, api, config, state)
+    with_client(ask, api, config, state)
 
 
 @app.command()
@@ -79,7 +78,7 @@ def create(
         await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
         typer.echo(f"{one_line(name)} is set up")
 
-    _with_client(ask, api, config, state)
+    with_client(ask, api, config, state)
 
 
 @app.command()
@@ -100,7 +99,7 @@ def change(
         await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
         typer.echo(f"{one_line(name)} is changed")
 
-    _with_client(ask, api, config, state)
+    with_client(ask, api, config, state)
 
 
 @app.command()
@@ -160,20 +159,7 @@ def _order(
         await client.ask(method, f"/replications/{segment(name)}{what}", body=body)
         typer.echo(words)
 
-    _with_client(ask, api, config, state)
-
-
-def _with_client(
-    work: Callable[[Client], Awaitable[None]], api: str | None, config: Path | None, state: str | None
-) -> None:
-    from brigade.cli.client import connected
-    from brigade.cli.session import run_async
-
-    async def ask() -> None:
-        async with connected(api, config, state) as client:
-            await work(client)
-
-    run_async(ask)
+    with_client(ask, api, config, state)
 
 
 def _values(settings: list[str] | None) -> dict[str, Any]:

@@ -21,3 +21,8 @@ def one_line(text: str) -> str:
 def utc(time_ns: int) -> str:
     """`2026-11-20T09:20:31Z`, for people and programs alike."""
     return datetime.fromtimestamp(time_ns // _SECOND_NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def second(moment: str) -> str:
+    """A moment as the API tells it, without fractions of its second: `2026-11-20T09:20:31Z`."""
+    return moment[:19] + "Z"
