@@ -25,11 +25,11 @@ Word = Annotated[str | None, Query(max_length=400)]
 @router.get("")
 async def list_runs(
     desk: Reader,
-    replication: Annotated[str, Query(min_length=1, max_length=400)],
+    replication: Annotated[str | None, Query(min_length=1, max_length=400)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="`next` of the page before")] = None,
 ) -> Page[RunShape]:
-    """The runs of a replication, the newest first."""
+    """The runs of a replication, or of all, the newest first."""
     found = await history.runs(desk.state, replication, limit, before=before)
     following = str(found[-1][1].id) if len(found) == limit else None
     return Page[RunShape](items=[RunShape.of(name, run) for name, run in found], next=following)

@@ -1,4 +1,4 @@
-"""`brigade replication`: set up, look at, pause and resume what is kept in step."""
+"""`brigade replication`: set up, look at, order about and wait for what is kept in step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Set up, look at, pause and resume replications.",
+    help="Set up, look at, order about and wait for replications.",
 )
 
 Replication = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
@@ -28,7 +28,7 @@ Setting = Annotated[
 
 @app.callback()
 def replication() -> None:
-    """Set up, look at, pause and resume replications."""
+    """Set up, look at, order about and wait for replications."""
 
 
 @app.command(name="list")
@@ -142,6 +142,26 @@ def verify(name: Replication, api: Api = None, config: options.Config = None, st
 def cancel(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
     """End the run that goes on. What was copied stays."""
     _order("POST", name, "/cancel", f"{one_line(name)}: the run is ended", api, config, state)
+
+
+@app.command()
+def wait(
+    name: Replication,
+    in_step: Annotated[bool, typer.Option("--in-step", help="Until it is in step, and not only at rest.")] = False,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="Give up after so long. Default: never.")
+    ] = None,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Wait until no run goes on and none is asked for. Exit code 1 if that takes too long."""
+    from brigade.cli.waiting import wait_for
+    from brigade.config.units import parse_duration
+
+    seconds = options.read_option("--timeout", timeout, parse_duration)
+    done = with_client(lambda client: wait_for(client, name, seconds, in_step=in_step), api, config, state)
+    raise typer.Exit(0 if done else 1)
 
 
 def _order(

@@ -1,4 +1,4 @@
-"""`brigade store check LOCATION`."""
+"""`brigade store list | check`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brigade.cli import options
+from brigade.cli.client import Api, Client, with_client
 
 if TYPE_CHECKING:
     from brigade.control.check import Step
@@ -29,6 +30,23 @@ app = typer.Typer(
 @app.callback()
 def store() -> None:
     """Look at the stores of the configuration."""
+
+
+@app.command(name="list")
+def list_stores(
+    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
+) -> None:
+    """List the stores, of the file and set up at run time, without their secrets."""
+    from brigade.cli.text import one_line
+
+    async def ask(client: Client) -> None:
+        for each in (await client.ask("GET", "/stores")).value:
+            where = each["settings"].get("endpoint") or each["settings"].get("root") or ""
+            problem = f"; not in force: {one_line(each['problem'])}" if each["problem"] else ""
+            line = f"{each['name']}: {each['settings'].get('type')} {one_line(str(where))}".rstrip()
+            typer.echo(json.dumps(each) if as_json else f"{line} ({each['origin']}){problem}")
+
+    with_client(ask, api, config, state)
 
 
 @app.command()

@@ -37,9 +37,14 @@ class Lines:
         )
 
 
-async def runs(state: State, replication: str, limit: int, *, before: int | None = None) -> list[tuple[str, Run]]:
-    """The newest runs of a replication, and of each bucket of a whole store, newest first. Raises `Missing`."""
+async def runs(
+    state: State, replication: str | None, limit: int, *, before: int | None = None
+) -> list[tuple[str, Run]]:
+    """The newest runs of a replication, of each bucket of a whole store, or of all, newest first. Raises `Missing`."""
     rows = await state.replications.all()
+    if replication is None:
+        names = {row.id: row.name for row in rows}
+        return [(names[run.replication_id], run) for run in await state.runs.latest(limit, before_id=before)]
     chosen = [row for row in rows if row.name == replication or row.name.startswith(f"{replication}/")]
     if not chosen:
         raise Missing(f"the state knows no replication {replication!r}", hint="it is known when it has run once")

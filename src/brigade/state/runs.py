@@ -137,6 +137,14 @@ class Runs:
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return {row.replication_id: to_run(row) for row in rows}
 
+    async def latest(self, limit: int, *, before_id: int | None = None) -> list[Run]:
+        """The newest runs of all replications, newest first."""
+        query = select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if before_id is not None:
+            query = query.where(runs.c.id < before_id)
+        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
+        return [to_run(row) for row in rows]
+
     async def find(self, run_id: int) -> Run | None:
         """One run, None if there never was one of this number."""
         query = select(runs).where(runs.c.id == run_id)

@@ -1,0 +1,125 @@
+"""`brigade runs list | show | report`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from brigade.cli import options
+from brigade.cli.client import Api, Client, given, with_client
+from brigade.cli.text import one_line, quote_key, second
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Show what has run, and the reports.",
+)
+
+RunId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `brigade runs list` shows it.")]
+
+
+@app.callback()
+def runs() -> None:
+    """Show what has run, and the reports."""
+
+
+@app.command(name="list")
+def list_runs(
+    replication: options.OfReplication = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=500, help="So many at most.")] = 20,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """List the runs of a replication, or of all, the newest first."""
+    query = {**given(replication=replication), "limit": str(limit)}
+
+    async def ask(client: Client) -> None:
+        found = (await client.ask("GET", "/runs", query=query)).value["items"]
+        for run in found:
+            typer.echo(json.dumps(run) if as_json else run_line(run))
+        if not found and not as_json:
+            typer.echo("nothing has run")
+
+    with_client(ask, api, config, state, needs_config=False)
+
+
+@app.command()
+def show(
+    run_id: RunId,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Show one run with all its counts."""
+
+    async def ask(client: Client) -> None:
+        run = (await client.ask("GET", f"/runs/{run_id}")).value
+        counts = [f"  {name.replace('_', ' ')}: {count}" for name, count in run["counts"].items()]
+        typer.echo(
+            json.dumps(run) if as_json else "\n".join([run_line(run), f"  by {one_line(run['owner'])}", *counts])
+        )
+
+    with_client(ask, api, config, state, needs_config=False)
+
+
+@app.command()
+def report(
+    run_id: RunId,
+    action: Annotated[str | None, typer.Option("--action", metavar="ACTION", help="Of a sync: copy, delete …")] = None,
+    status: Annotated[str | None, typer.Option("--status", metavar="STATUS", help="Of a verify: differs …")] = None,
+    reason: options.Reason = None,
+    proof: Annotated[str | None, typer.Option("--proof", metavar="PROOF", help="Proven so: etag, md5 …")] = None,
+    failed: Annotated[
+        bool | None, typer.Option("--failed/--not-failed", help="Only what failed, or only what did not.")
+    ] = None,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Print the report of a run, a line for each object that was not the same before and after."""
+    wanted = given(action=action, status=status, reason=reason, proof=proof)
+    query = wanted if failed is None else {**wanted, "failed": str(failed).lower()}
+    lines = _Lines(typer.echo if as_json else lambda text: typer.echo(_report_line(json.loads(text))))
+
+    async def ask(client: Client) -> None:
+        await client.download(f"/runs/{run_id}/report.jsonl", query, lines.take)
+
+    with_client(ask, api, config, state, needs_config=False)
+
+
+class _Lines:
+    """Cuts what comes in parts into lines."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._rest = b""
+
+    def take(self, part: bytes) -> None:
+        *whole, self._rest = (self._rest + part).split(b"\n")
+        for line in whole:
+            self._show(line.decode("ascii"))
+
+
+def run_line(run: Mapping[str, Any]) -> str:
+    """One run in a line."""
+    counts = [f"{run['counts'][name]} {name}" for name in ("copied", "deleted", "failed") if run["counts"].get(name)]
+    ended = "" if run["finished"] is None else f" to {second(run['finished'])}"
+    what = (
+        f"{run['id']}  {one_line(run['replication'])}  {run['kind']}  {run['state']}  {second(run['started'])}{ended}"
+    )
+    return "  ".join([what, ", ".join(counts)]).rstrip()
+
+
+def _report_line(line: Mapping[str, Any]) -> str:
+    what = line.get("action") or line.get("status") or ""
+    parts = [f"{what:14}", quote_key(line["key"]), one_line(line["reason"]), line.get("proof") or ""]
+    error = one_line(line["error"]) if line["error"] else ""
+    return "  ".join(part for part in (*parts, error) if part)

@@ -1,0 +1,124 @@
+"""The verbs over the API, on a state of this directory: no API and no worker must run."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from brigade.clock import SystemClock
+from brigade.state.owner import Owner
+from brigade.state.rows import RunKind, RunState
+from brigade.state.state import State
+
+CONFIG = """
+seal_key: "0123456789012345678901234567890123456789"
+stores:
+  one: {type: s3, endpoint: "http://127.0.0.1:1", access_key: a, secret_key: canary}
+  disk: {type: file, root: data}
+replications:
+  photos: {source: "disk:a", target: "disk:b"}
+gateway:
+  store: one
+  users:
+    ann: {keys: [{access_key: ann, secret_key: canary}]}
+"""
+LINES = [
+    {"key": "a", "action": "copy", "reason": "new", "proof": "etag", "size_bytes": 1, "error": None},
+    {"key": "odd \x1b", "action": "copy", "reason": "new", "proof": None, "size_bytes": None, "error": "no room"},
+]
+
+
+@pytest.fixture
+def with_runs(brigade, write, tmp_path: Path):
+    """The replication of the file as the state knows it, with a run that ended in step and its report."""
+    write(**{"brigade.yaml": CONFIG})
+    brigade("replication", "pause", "photos")
+    brigade("replication", "resume", "photos")
+
+    async def fill() -> None:
+        clock = SystemClock()
+        state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=clock)
+        from brigade.config.load import load_config
+        from brigade.wiring.plans import ConfiguredPlans
+        from brigade.wiring.wiring import Wiring
+
+        loaded = load_config(tmp_path / "brigade.yaml", {})
+        (known,) = ConfiguredPlans(Wiring(clock, {}, tmp_path, loaded), loaded).known([])
+        number = await state.replications.ensure("photos", known.identity)
+        run = await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 60)
+        block = gzip.compress("".join(json.dumps(line) + "\n" for line in LINES).encode())
+        await state.control.outcomes.add(run.id, len(LINES), block)
+        await state.runs.finish(run, RunState.DONE, {"copied": 2})
+        await state.close()
+
+    asyncio.run(fill())
+    return brigade
+
+
+def test_runs_and_reports_are_told_in_lines(with_runs):
+    ran = with_runs("runs", "list")
+    assert ran.code == 0
+    assert ran.out.startswith("1  photos  sync  done  20")
+    assert ran.out.endswith("Z  2 copied\n")
+    assert json.loads(with_runs("runs", "list", "photos", "--json").out)["id"] == 1
+    assert "  copied: 2" in with_runs("runs", "show", "1").out.splitlines()
+    assert with_runs("runs", "report", "1").out.splitlines() == [
+        "copy            a  new  etag",
+        "copy            'odd \\x1b'  new  no room",
+    ]
+    assert [json.loads(line) for line in with_runs("runs", "report", "1", "--json").out.splitlines()] == LINES
+    assert with_runs("runs", "report", "1", "--failed", "--json").out.count("\n") == 1
+    ran = with_runs("runs", "report", "2")
+    assert (ran.code, ran.out, "there is no run 2" in ran.err) == (2, "", True)
+
+
+def test_waiting_ends_when_it_is_in_step_and_gives_up_in_time(with_runs):
+    assert with_runs("replication", "wait", "photos", "--in-step")[:2] == (0, "photos: in step\n")
+    with_runs("replication", "reconcile", "photos")
+    ran = with_runs("replication", "wait", "photos", "--timeout", "100ms")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "photos: a sync is asked for and has not begun\n"
+    assert with_runs("replication", "wait", "nothing").code == 2
+
+
+def test_top_prints_lines_where_there_is_no_terminal(with_runs):
+    ran = with_runs("top", "--once")
+    assert ran.code == 0
+    assert ran.out.startswith("photos  in step  sync done 20")
+    assert json.loads(with_runs("top", "--once", "--json").out)["standing"] == "in step"
+
+
+def test_stores_and_users_are_listed_without_secrets(brigade, write):
+    write(**{"brigade.yaml": CONFIG})
+    listed = brigade("store", "list")
+    assert listed.out.splitlines() == ["disk: file data (file)", "one: s3 http://127.0.0.1:1 (file)"]
+    assert "canary" not in listed.out + brigade("store", "list", "--json").out + brigade("user", "list", "--json").out
+    made = json.loads(brigade("user", "create", "bob", "--store", "one", "--json").out)
+    more = json.loads(brigade("user", "add-key", "bob", "--json").out)
+    both = f"{made['access_key']}, {more['access_key']}"
+    assert brigade("user", "list").out.splitlines() == ["ann: ann (file)", f"bob: {both} (api)"]
+    assert brigade("user", "remove-key", "bob", made["access_key"]).code == 0
+    assert brigade("user", "remove-key", "bob", more["access_key"]).code == 2
+    assert brigade("user", "delete", "bob").out == "bob is gone\n"
+    assert brigade("user", "delete", "ann").code == 3
+
+
+def test_many_keys_are_tried_again_in_parts(brigade, write, monkeypatch):
+    write(**{"brigade.yaml": CONFIG})
+
+    async def fill() -> None:
+        state = await State.open(f"sqlite:///{Path.cwd()}/state.db", clock=SystemClock())
+        number = await state.replications.ensure("photos", "x")
+        await state.backlog.mark(number, list("abcd"), live=True)
+        for claim in await state.backlog.claim([number], "me", 10, 60):
+            await state.backlog.park(claim, "no")
+        await state.close()
+
+    asyncio.run(fill())
+    monkeypatch.setattr("brigade.cli.decided._KEYS_AT_ONCE", 2)
+    ran = brigade("retry", "photos", "a", "b", "c", "x", "--json")
+    assert (ran.code, json.loads(ran.out)) == (1, {"keys": 3, "replications": {"photos": 3}, "absent": ["x"]})
