@@ -30,11 +30,12 @@ AWSCLI = Path(sys.executable).parent.parent / "awscli"
 AWS = """
 import contextlib, io, json, sys
 from awscli.clidriver import create_clidriver
+driver = create_clidriver()
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = create_clidriver().main(json.loads(line))
+            code = driver.main(json.loads(line))
         except SystemExit as ended:
             code = ended.code
     print(json.dumps([code, out.getvalue(), err.getvalue()]))
@@ -232,8 +233,7 @@ def test_the_aws_command_line_moves_files(aws, bucket, tmp_path):
         "s3 ls",
         f"s3 sync from s3://{bucket}/tree",
         f"s3 sync from s3://{bucket}/tree",
-        f"s3 cp from/sub/large.bin s3://{bucket}/one",
-        f"s3 cp s3://{bucket}/one s3://{more}/two",
+        f"s3 cp s3://{bucket}/tree/sub/large.bin s3://{more}/two",
         f"s3 mv s3://{more}/two s3://{bucket}/three --metadata a=1 --metadata-directive REPLACE",
         f"s3 sync s3://{bucket}/tree to",
         f"s3 cp s3://{bucket}/three to/three",
@@ -260,7 +260,7 @@ def test_the_aws_command_line_moves_files(aws, bucket, tmp_path):
         "s3 ls",
     )
     assert again.split() == ["delete:", f"s3://{bucket}/tree/empty"]
-    assert len(left.splitlines()) == 5
+    assert len(left.splitlines()) == 4
     assert bucket in gone
     assert more not in gone
 
