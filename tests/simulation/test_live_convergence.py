@@ -357,7 +357,7 @@ if SOAK:
     PAIRS += [pair for pair in (("ceph", "ceph"), ("seaweed", "ceph")) if not set(pair) & absent().keys()]
 
 
-@pytest.mark.timeout(0 if SOAK else 180)
+@pytest.mark.timeout(0 if SOAK else 300)
 @pytest.mark.parametrize("servers", PAIRS, ids="-".join)
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_both_sides_are_equal_and_nothing_acknowledged_is_lost(request, running, tmp_path_factory, engine, servers):
