@@ -23,7 +23,7 @@ from brigade.testing.command import Command
 from brigade.testing.processes import Helper
 
 _LISTENS = "gateway: listens on"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 90.0
 _SECOND_NS = 1_000_000_000
 
 
