@@ -43,7 +43,8 @@ class ProxyAction(StrEnum):
 
     `RESPOND`: answered with `status` (and `retry_after`) and never forwarded. `DROP`: the connection ends at once.
     `HANG`: no answer. `RESET_REQUEST`: broken off after `after_bytes` of its body. `LOSE_ANSWER`: carried out, then
-    broken off; `HOLD_ANSWER`: carried out, and the answer never comes. Of the answer: `RESET_RESPONSE` and `CUT_RESPONSE` end it after `after_bytes`, the first with a reset,
+    broken off; `HOLD_ANSWER`: carried out, and the answer never comes. `DELAY` and
+    `DELAY_ANSWER`: request or answer go on after `delay_seconds`. Of the answer: `RESET_RESPONSE` and `CUT_RESPONSE` end it after `after_bytes`, the first with a reset,
     the second quietly; `HANG_RESPONSE` stops there. `FLIP_REQUEST` and `FLIP_RESPONSE` change the byte at
     `after_bytes`. `MEANWHILE` and `MEANWHILE_REQUEST` call `meanwhile` at that byte and go on.
     `WRONG_LENGTH` declares `extra_bytes` more than come. `WRONG_ETAG` lies. `REWRITE` passes the whole answer through
@@ -56,6 +57,8 @@ class ProxyAction(StrEnum):
     RESET_REQUEST = "reset-request"
     LOSE_ANSWER = "lose-answer"
     HOLD_ANSWER = "hold-answer"
+    DELAY = "delay"
+    DELAY_ANSWER = "delay-answer"
     RESET_RESPONSE = "reset-response"
     CUT_RESPONSE = "cut-response"
     HANG_RESPONSE = "hang-response"
@@ -82,6 +85,7 @@ class ProxyFault:
     key: str = ""
     target: str = ""
     after_bytes: int = 0
+    delay_seconds: float = 0.5
     status: int = 500
     code: str = "InternalError"
     retry_after: str | None = None
@@ -222,6 +226,9 @@ class _Connection:
         fault = take(request)
         if fault is not None and fault.action in (ProxyAction.DROP, ProxyAction.HANG, ProxyAction.RESPOND):
             return await self._instead(fault, head)
+        if fault is not None and fault.action is ProxyAction.DELAY:
+            self._fire(fault)
+            await asyncio.sleep(fault.delay_seconds)
         await self._forward(head, fault)
         return await self._answer(request, fault)
 
@@ -287,6 +294,9 @@ class _Connection:
         if fault is not None and fault.action is ProxyAction.HOLD_ANSWER:
             self._fire(fault)
             await asyncio.Event().wait()
+        if fault is not None and fault.action is ProxyAction.DELAY_ANSWER:
+            self._fire(fault)
+            await asyncio.sleep(fault.delay_seconds)
         pieces = read_body(head, reader, until_close=True) if has_body else _only(b"")
         head, pieces = await self._changed(head, fault, pieces)
         self._writer.write(head.encode())
