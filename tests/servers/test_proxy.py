@@ -113,6 +113,33 @@ async def test_a_lost_answer_leaves_the_object(store, proxy):
     proxy.assert_all_fired()
 
 
+async def test_an_answer_is_held_back_and_the_object_is_there(store, proxy):
+    proxy.add(ProxyFault("put", ProxyAction.HOLD_ANSWER))
+    writing = asyncio.create_task(write(store))
+    async with asyncio.timeout(30):
+        while not (await store.list_page()).entries:  # noqa: ASYNC110  a server tells nobody
+            await asyncio.sleep(0.01)
+    assert not writing.done()
+    writing.cancel()
+    await asyncio.wait([writing])
+    proxy.assert_all_fired()
+
+
+@pytest.mark.parametrize("action", [ProxyAction.DELAY, ProxyAction.DELAY_ANSWER])
+async def test_what_is_delayed_arrives(store, proxy, action):
+    proxy.add(ProxyFault("put", action, delay_seconds=0.01))
+    await write(store)
+    assert await read(store) == b"content"
+    proxy.assert_all_fired()
+
+
+async def test_a_fault_may_be_meant_for_what_is_asked(store, proxy):
+    proxy.add(ProxyFault("list_page", ProxyAction.RESPOND, target="max-keys=7", status=403, code="AccessDenied"))
+    await store.list_page(limit=8)
+    with pytest.raises(AccessDenied):
+        await store.list_page(limit=7)
+
+
 @pytest.mark.parametrize("action", [ProxyAction.RESET_RESPONSE, ProxyAction.CUT_RESPONSE, ProxyAction.WRONG_LENGTH])
 async def test_a_broken_answer_is_noticed(store, proxy, action):
     await write(store, data=pattern(300_000))
