@@ -85,6 +85,7 @@ CALLS = st.sampled_from(
         *[("target", call) for call in ("*", "*", "put", "put", "put", "head", "copy", "delete", "write_tags")],
     ]
 )
+SLOW = [None, ("target", "put"), ("target", "put"), ("source", "read_tags")]
 PROCESSES = [GATEWAY, *WORKERS]
 MORTALITY = ["kill", "freeze", "kill", "restart", "start", "thaw"]
 BACK = [True, True, True, False]
@@ -121,6 +122,10 @@ class Siege(RuleBasedStateMachine):
             self.steps.append("drift")
         self.world = self.new_story(self.stage, reconciles=reconciles, delete=deleting, every=every)
         self.world.begin()
+        if slow := SLOW[chance % len(SLOW)]:
+            # Whoever is at work on a key for long meets what is written meanwhile.
+            side, call = slow
+            self.world.fault(side, ProxyFault(call, ProxyAction.DELAY, times=10**9, delay_seconds=0.3))
         self.world.note(f"{self.keys}, reconciles {reconciles} {every}, delete {deleting}")
 
     # One rule for all that happens, because Hypothesis leaves whole rules out of a story.
