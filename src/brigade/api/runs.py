@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from brigade.api.office import Reader
 from brigade.api.shapes import LineShape, Page, RunShape
 from brigade.control import history
-from brigade.control.desk import Desk
 from brigade.control.history import Lines
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[int, Path(ge=1, le=2**62)]
 Word = Annotated[str | None, Query(max_length=400)]
+
+
+def _wanted(
+    action: Word = None, status: Word = None, reason: Word = None, proof: Word = None, failed: bool | None = None
+) -> Lines:
+    return Lines(action, status, reason, proof, failed)
+
+
+Wanted = Annotated[Lines, Depends(_wanted)]
 
 
 @router.get("")
@@ -47,18 +53,13 @@ async def show_run(desk: Reader, run_id: RunId) -> RunShape:
 async def read_report(
     desk: Reader,
     run_id: RunId,
-    action: Word = None,
-    status: Word = None,
-    reason: Word = None,
-    proof: Word = None,
-    failed: bool | None = None,
+    wanted: Wanted,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before")] = 0,
 ) -> Page[LineShape]:
     """The lines of a report that are wanted, in the order they came. What was the same has none."""
     await history.run_of(desk.state, run_id)
-    wanted = Lines(action, status, reason, proof, failed)
-    found = [line async for line in _part(history.report(desk.state, run_id, wanted), after, limit + 1)]
+    found = [line async for line in history.report(desk.state, run_id, wanted, first=after, most=limit + 1)]
     following = str(after + limit) if len(found) > limit else None
     return Page[LineShape](items=[LineShape(**line) for line in islice(found, limit)], next=following)
 
@@ -67,29 +68,10 @@ async def read_report(
 async def download_report(
     desk: Reader,
     run_id: RunId,
-    action: Word = None,
-    status: Word = None,
-    reason: Word = None,
-    proof: Word = None,
-    failed: bool | None = None,
+    wanted: Wanted,
 ) -> StreamingResponse:
     """All the lines that are wanted, as JSON Lines."""
     await history.run_of(desk.state, run_id)
-    lines = _text(desk, run_id, Lines(action, status, reason, proof, failed))
+    lines = history.report_text(desk.state, run_id, wanted)
     headers = {"Content-Disposition": f'attachment; filename="run-{run_id}.jsonl"'}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
-
-
-async def _part(lines: AsyncIterator[dict[str, Any]], first: int, count: int) -> AsyncIterator[dict[str, Any]]:
-    number = 0
-    async for line in lines:
-        if number >= first:
-            yield line
-        number += 1
-        if number >= first + count:
-            return
-
-
-async def _text(desk: Desk, run_id: int, wanted: Lines) -> AsyncIterator[str]:
-    async for line in history.report(desk.state, run_id, wanted):
-        yield json.dumps(line) + "\n"

@@ -62,11 +62,27 @@ async def run_of(state: State, run_id: int) -> Run:
     return run
 
 
-async def report(state: State, run_id: int, wanted: Lines | None = None) -> AsyncIterator[dict[str, Any]]:
-    """The lines of a run's report, in the order they came. What was the same before and after has none."""
-    wanted = wanted or Lines()
+async def report(
+    state: State, run_id: int, wanted: Lines | None = None, *, first: int = 0, most: int | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The lines of a run's report, in the order they came, without the `first` ones and at most so many.
+
+    What was the same before and after has none.
+    """
+    wanted, number = wanted or Lines(), 0
     async for block in state.control.outcomes.blocks(run_id):
         for text in gzip.decompress(block).splitlines():
             line = json.loads(text)
-            if wanted.take(line):
+            if not wanted.take(line):
+                continue
+            number += 1
+            if number > first:
                 yield line
+            if most is not None and number >= first + most:
+                return
+
+
+async def report_text(state: State, run_id: int, wanted: Lines) -> AsyncIterator[str]:
+    """The same as JSON Lines."""
+    async for line in report(state, run_id, wanted):
+        yield json.dumps(line) + "\n"

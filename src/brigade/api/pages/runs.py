@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from brigade.api.pages.rendering import HEADERS
-from brigade.api.pages.visit import Looking, PageRoute, Visit, address
+from brigade.api.pages.visit import Looking, PageRoute, address
 from brigade.control import history
 from brigade.control.history import Lines
 from brigade.engine.report import ActionKind, DifferenceStatus
@@ -67,7 +65,7 @@ async def show_run(
     run = await history.run_of(state, run_id)
     names = {row.id: row.name for row in await state.replications.all()}
     asked = {"action": action, "status": status, "reason": reason, "proof": proof, "failed": failed}
-    found = [line async for line in _part(history.report(state, run_id, _lines(**asked)), after, _LINES + 1)]
+    found = [line async for line in history.report(state, run_id, _lines(**asked), first=after, most=_LINES + 1)]
     following = address(f"/runs/{run_id}", **asked, after=after + _LINES) if len(found) > _LINES else None
     return visit.show(
         "run.html",
@@ -97,24 +95,11 @@ async def download_report(
     await history.run_of(visit.desk.state, run_id)
     wanted = _lines(action, status, reason, proof, failed)
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="run-{run_id}.jsonl"'}
-    return StreamingResponse(_text(visit, run_id, wanted), media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(
+        history.report_text(visit.desk.state, run_id, wanted), media_type="application/x-ndjson", headers=headers
+    )
 
 
 def _lines(action: str, status: str, reason: str, proof: str, failed: str) -> Lines:
     is_failed = {"yes": True, "no": False}.get(failed)
     return Lines(action or None, status or None, reason or None, proof or None, is_failed)
-
-
-async def _part(lines: AsyncIterator[dict[str, Any]], first: int, most: int) -> AsyncIterator[dict[str, Any]]:
-    number = 0
-    async for line in lines:
-        if number >= first:
-            yield line
-        number += 1
-        if number >= first + most:
-            return
-
-
-async def _text(visit: Visit, run_id: int, wanted: Lines) -> AsyncIterator[str]:
-    async for line in history.report(visit.desk.state, run_id, wanted):
-        yield json.dumps(line) + "\n"
