@@ -25,7 +25,21 @@ pytestmark = pytest.mark.server
 CANARIES = {
     name: f"canary/{number}+{name}=value"
     for number, name in enumerate(
-        ("store", "token", "environment", "file", "gateway", "webhook", "webhook-b", "state", "variable", "misplaced")
+        (
+            "store",
+            "token",
+            "environment",
+            "file",
+            "gateway",
+            "webhook",
+            "webhook-b",
+            "state",
+            "variable",
+            "misplaced",
+            "seal-key-of-32-characters",
+            "api-store",
+            "api-user",
+        )
     )
 }
 CUSTOMER_KEY = base64.b64encode(b"canary-of-thirty-two-bytes-long!").decode()
@@ -92,6 +106,8 @@ def configuration(source: Bucket, target: Bucket, directory: Path) -> dict:
         },
         "webhook": {"listen": "127.0.0.1:0", "secrets": [CANARIES["webhook"], CANARIES["webhook-b"]]},
         "metrics": {"listen": "127.0.0.1:0"},
+        "seal_key": CANARIES["seal-key-of-32-characters"],
+        "api": {"listen": "127.0.0.1:0"},
     }
 
 
@@ -179,8 +195,9 @@ def ask(url: str, **headers: str) -> bytes:
         return error.read()
 
 
-def post(url: str, token: str) -> bytes:
-    request = urllib.request.Request(url, data=b'{"Records": []}', headers={"Authorization": f"Bearer {token}"})
+def post(url: str, token: str, data: bytes = b'{"Records": []}') -> bytes:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=data, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
@@ -213,7 +230,7 @@ async def test_a_process_that_goes_on_tells_no_secret(prepared, mode):
     write(brigade, config)
     process = await brigade.start("run", "--processes", "1", env=environment)
     printed = bytearray()
-    words = ("gateway: listens on", "webhook: listens on", "metrics: http")
+    words = ("gateway: listens on", "webhook: listens on", "metrics: http", "api: listens on")
     async with asyncio.TaskGroup() as group:
         seen = {each: asyncio.get_running_loop().create_future() for each in words}
         for stream in (process.stdout, process.stderr):
@@ -258,4 +275,40 @@ def use(urls: dict[str, str], source: Bucket) -> dict[str, bytes]:
     }
     found |= {path: ask(f"{base}{path}") for path in ("/metrics", "/readyz", "/livez", "/?token=x")}
     assert b"brigade_build_info" in found["/metrics"]
+    return found | by_api(f"{urls['api: listens on']}", source)
+
+
+def by_api(api: str, source: Bucket) -> dict[str, bytes]:
+    """Set up a store and a user, rightly and wrongly, and look at them in every way."""
+    store = {"type": "s3", "endpoint": source.endpoint.url, "access_key": "a", "secret_key": CANARIES["api-store"]}
+    user = {"keys": [{"access_key": "carl", "secret_key": CANARIES["api-user"]}]}
+    wrong = {"type": "s3", "secret_key": [CANARIES["misplaced"]], "secret_kye": CANARIES["misplaced"]}
+    found = {
+        f"POST {path} {number}": post(f"{api}/api/v1/{path}", "", json.dumps(value).encode())
+        for number, (path, value) in enumerate(
+            [
+                ("stores", {"name": "set-up", "settings": store}),
+                ("stores", {"name": "wrong", "settings": wrong}),
+                ("stores", {"name": "wrong", "settings": CANARIES["misplaced"]}),
+                ("users", {"name": "carl", "settings": user}),
+                ("users", {"name": "dora", "settings": {"keys": [CANARIES["misplaced"]]}}),
+                ("stores/set-up/check", {"bucket": source.name}),
+            ]
+        )
+    }
+    looks = (
+        "stores",
+        "stores/set-up",
+        "stores/bad",
+        "users",
+        "users/carl",
+        "users/ann",
+        "audit",
+        "replications",
+        "openapi.json",
+    )
+    found |= {path: ask(f"{api}/api/v1/{path}") for path in looks}
+    assert b"set-up" in found["stores"], found["POST stores 0"]
+    assert b"carl" in found["users"], found["POST users 3"]
+    found["page"] = ask(f"{api}/")
     return found
