@@ -32,7 +32,9 @@ async def test_what_the_dead_had_in_work_is_claimed_at_once(state: State, number
     assert await claim(state, number) == ["a", "b"]
 
 
-@pytest.mark.parametrize("owner", [str(ME), ELSEWHERE, "a name without a process", "1:2:3"])
+@pytest.mark.parametrize(
+    "owner", [str(ME), ELSEWHERE, "a name without a process", "1:2:3"], ids=["me", "elsewhere", "name", "numbers"]
+)
 async def test_what_may_be_alive_is_waited_for(state: State, number: int, clock: ManualClock, owner: str) -> None:
     await state.backlog.mark(number, ["a"], live=True)
     await state.backlog.claim([number], owner, 10, 60)
