@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -107,8 +108,12 @@ def server(tmp_path_factory):
     server.close()
 
 
+def no_plans() -> Any:
+    """The document is made without a configuration."""
+
+
 def operations():
-    document = make_app(Office(None, SystemClock(), lambda: None, is_local=True)).openapi()
+    document = make_app(Office(None, SystemClock(), no_plans, is_local=True)).openapi()
     return [(method.upper(), path) for path, each in document["paths"].items() for method in each]
 
 
