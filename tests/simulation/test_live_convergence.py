@@ -91,7 +91,7 @@ MORTALITY = ["kill", "freeze", "kill", "restart", "start", "thaw"]
 BACK = [True, True, True, False]
 # By the frequency that they shall have.
 REQUESTS = [
-    "put", "put", "put", "put", "crowd", "crowd", "delete", "delete_many", "copy", "attributes", "attributes", "tags", "tags",
+    "put", "put", "put_twice", "put_twice", "crowd", "crowd", "delete", "delete_many", "copy", "attributes", "attributes", "tags", "tags",
     "multipart", "read",
 ]  # fmt: skip
 
@@ -145,7 +145,17 @@ class Siege(RuleBasedStateMachine):
         return pattern(size, self.number)
 
     def _put(self, data):
-        key, body = self.key(data), self.body(data.draw(SIZES))
+        self._put_to(self.key(data), data)
+
+    def _put_twice(self, data):
+        """The second time while somebody may be at work on the first."""
+        key, pause = self.key(data), data.draw(st.sampled_from([0.0, 0.1, 0.2]))
+        self._put_to(key, data)
+        self.world.pause(pause)
+        self._put_to(key, data)
+
+    def _put_to(self, key, data):
+        body = self.body(data.draw(SIZES))
         attributes, tags = data.draw(ATTRIBUTES), data.draw(TAGS)
         more = {**attributes, "Tagging": urlencode(tags, quote_via=quote)} if tags else attributes
         self.world.change(
