@@ -18,7 +18,7 @@ from brigade.state.control_rows import Document, DocumentKind
 from brigade.state.state import State
 from brigade.stores.base import Store
 from brigade.wiring.known import configured, gateway_known, left_unheard, written_by_replications
-from brigade.wiring.merging import merge, sealer_of, section_of
+from brigade.wiring.merging import Merged, merge, sealer_of, section_of
 from brigade.wiring.routes import sections, work_of
 from brigade.wiring.wiring import Wiring
 
@@ -29,18 +29,24 @@ class ConfiguredPlans:
     def __init__(self, wiring: Wiring, file: Loaded) -> None:
         self._wiring = wiring
         self._file = file
+        # A page asks several times for the same, and asks again every few seconds.
+        self._latest: tuple[list[Document], Merged] | None = None
+        self._known: tuple[Merged, list[Known]] | None = None
 
     def of_file(self, kind: DocumentKind) -> Mapping[str, Mapping[str, Any]]:
         return section_of(self._file.values, kind)
 
     def problems(self, documents: Sequence[Document]) -> Mapping[tuple[DocumentKind, str], str]:
-        return merge(self._wiring, self._file, documents).problems
+        return self._merge(documents).problems
 
     def sealer(self) -> Sealer:
         return sealer_of(self._file)
 
     def known(self, documents: Sequence[Document]) -> list[Known]:
-        return configured(self._merged(documents)) or []
+        merged = self._merge(documents)
+        if self._known is None or self._known[0] is not merged:
+            self._known = merged, configured(self._wiring.renewed(merged.loaded)) or []
+        return self._known[1]
 
     def work(self, name: str, settings: Mapping[str, Any], documents: Sequence[Document]) -> Work:
         candidate = Document(DocumentKind.REPLICATION, name, settings, 1, 0, "")
@@ -75,7 +81,12 @@ class ConfiguredPlans:
         return wiring, place
 
     def _merged(self, documents: Sequence[Document]) -> Wiring:
-        return self._wiring.renewed(merge(self._wiring, self._file, documents).loaded)
+        return self._wiring.renewed(self._merge(documents).loaded)
+
+    def _merge(self, documents: Sequence[Document]) -> Merged:
+        if self._latest is None or self._latest[0] != documents:
+            self._latest = list(documents), merge(self._wiring, self._file, documents)
+        return self._latest[1]
 
 
 def desk(wiring: Wiring, state: State, actor: str) -> Desk:

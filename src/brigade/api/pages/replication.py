@@ -21,7 +21,7 @@ router = APIRouter(route_class=PageRoute)
 
 _KIND = DocumentKind.REPLICATION
 _SECOND_NS = 1_000_000_000
-_LATEST = 20
+_LATEST = 10
 _RUNS = 5
 _GROUPS = 5
 

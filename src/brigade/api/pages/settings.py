@@ -59,7 +59,12 @@ class Choices:
     )
 
 
-_USUAL = {"delete": DeleteMode.NO, "compare": CompareMode.AUTO, "attributes": AttributesMode.AUTO}
+# A field must not be called `attributes`: in the browser it would hide what its form has of that name.
+_USUAL = (
+    ("delete", "delete", DeleteMode.NO),
+    ("compare", "compare", CompareMode.AUTO),
+    ("metadata", "attributes", AttributesMode.AUTO),
+)
 
 
 def settings_of(form: FormData) -> dict[str, Any]:
@@ -68,8 +73,8 @@ def settings_of(form: FormData) -> dict[str, Any]:
     for name in ("source", "target"):
         if not found[name]:
             raise UsageError(f"the {name} is missing", hint="store:bucket/prefix, a path, or a URL")
-    for name, usual in _USUAL.items():
-        if (value := _text(form, name)) not in ("", usual):
+    for field, name, usual in _USUAL:
+        if (value := _text(form, field)) not in ("", usual):
             found[name] = value
     for name, _, _ in Choices.limits:
         if value := _text(form, name):
