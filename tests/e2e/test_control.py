@@ -131,3 +131,49 @@ async def test_what_the_state_has_is_used_by_a_run_of_all_too(brigade, tmp_path)
     assert "more" in (await brigade("status")).out
     assert (await brigade("run", "--once")).code == 0
     assert (tmp_path / "d" / "two").read_text() == "2"
+
+
+class Ear:
+    """Listens to `/events` of a running API, in a thread."""
+
+    def __init__(self, url):
+        self._answer = urllib.request.urlopen(f"{url}/api/v1/events", timeout=30)
+
+    def until(self, kind):
+        """The data of the next event of a kind."""
+        for line in self._answer:
+            if line == f"event: {kind}\n".encode():
+                return json.loads(next(self._answer).removeprefix(b"data: "))
+        raise AssertionError("it ended")
+
+    def close(self):
+        self._answer.close()
+
+
+async def test_verbs_give_the_same_answers_by_the_api_and_by_the_state(brigade, tmp_path):
+    configure(brigade, tmp_path)
+    process, url = await started(brigade)
+    remote = {"BRIGADE_API": url}
+    ear = await asyncio.to_thread(Ear, url)
+    assert (await asyncio.to_thread(ear.until, "snapshot"))[0]["name"] == "files"
+    (tmp_path / "a" / "one").write_text("1")
+    done = await asyncio.to_thread(ear.until, "activity")
+    assert (done["replication"], done["outcome"]["key"]) == ("files", "one")
+    waited = await brigade("replication", "wait", "files", "--in-step", "--timeout", "30s", env=remote)
+    assert (waited.code, waited.out) == (0, "files: in step\n"), waited.words
+    assert (await brigade("replication", "verify", "files", env=remote)).code == 0
+    waited = await brigade("replication", "wait", "files", "--timeout", "30s", env=remote)
+    assert waited.code == 0, waited.words
+    for verb in (["runs", "list"], ["runs", "list", "files", "--json"], ["failures"], ["store", "list", "--json"]):
+        by_api, by_state = await brigade(*verb, env=remote), await brigade(*verb)
+        assert (by_api.code, by_api.out) == (by_state.code, by_state.out), verb
+    newest = (await brigade("runs", "list", "--json", env=remote)).lines[0]
+    assert (newest["kind"], newest["state"]) == ("verify", "done")
+    assert (await brigade("runs", "report", str(newest["id"]), env=remote)).code == 0
+    assert "files  in step" in (await brigade("top", "--once", env=remote)).out
+    ready = json.loads(await asyncio.to_thread(lambda: urllib.request.urlopen(f"{url}/readyz", timeout=30).read()))
+    assert ready == {"ready": True, "reasons": {}}
+    # Whoever listens does not hold the process back.
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process, seconds=30)).code == 0
+    ear.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 
 from brigade.api.office import Admin, Operator, Reader
+from brigade.api.preview_shapes import PreviewShape
 from brigade.api.shapes import (
     Asked,
     Ended,
@@ -23,6 +24,7 @@ from brigade.api.shapes import (
 from brigade.api.versions import IfMatch, if_match, tag
 from brigade.control import ordering, setting_up
 from brigade.control.desk import Desk
+from brigade.control.previewing import Previews
 from brigade.control.setting_up import Shown
 from brigade.control.status import Status, status
 from brigade.state.control_rows import Ask, DocumentKind, Order
@@ -45,6 +47,14 @@ async def create_replication(desk: Admin, new: NewSettings, response: Response) 
     made = await setting_up.create(desk, _KIND, new.name, new.settings)
     tag(response, made)
     return SettingsShape.of(made)
+
+
+@router.post("/preview")
+async def preview_replication(desk: Admin, new: NewSettings, request: Request) -> PreviewShape:
+    """Tell what such a replication would do, and set up nothing. Lists both sides, bounded in time and number."""
+    previews = request.app.state.previews
+    assert isinstance(previews, Previews)
+    return PreviewShape.of(await previews.make(desk, new.name, new.settings))
 
 
 @router.get("/{name}")

@@ -19,6 +19,8 @@ app = typer.Typer(
     help="Set up, look at, order about and wait for replications.",
 )
 
+_PREVIEW = "preview"
+
 Replication = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
 Setting = Annotated[
     list[str] | None,
@@ -77,6 +79,28 @@ def create(
         wanted = {"source": source, "target": target, **_values(settings)}
         await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
         typer.echo(f"{one_line(name)} is set up")
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def preview(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
+    settings: Setting = None,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Tell what a replication would do, and set up nothing. Looks at both sides for some seconds at most."""
+    from brigade.cli.previewed import preview_lines
+
+    async def ask(client: Client) -> None:
+        wanted = {"source": source, "target": target, **_values(settings)}
+        body = {"name": _PREVIEW, "settings": wanted}
+        found = (await client.ask("POST", "/replications/preview", body=body)).value
+        typer.echo(json.dumps(found) if as_json else "\n".join(preview_lines(found)))
 
     with_client(ask, api, config, state)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from fastapi.routing import APIRoute
 
-from brigade.api import inside
+from brigade.api import failing, inside
 from brigade.api.app import make_app
 from brigade.api.bounds import MOST_BODY_BYTES
 from brigade.api.office import Office
@@ -21,6 +24,7 @@ def bearer(token):
 NEEDS = {
     ("GET", "/replications"): Scope.READ,
     ("POST", "/replications"): Scope.ADMIN,
+    ("POST", "/replications/preview"): Scope.ADMIN,
     ("GET", "/replications/{name}"): Scope.READ,
     ("PUT", "/replications/{name}"): Scope.ADMIN,
     ("DELETE", "/replications/{name}"): Scope.ADMIN,
@@ -68,6 +72,7 @@ NEEDS = {
 }
 BODIES = {
     "/replications": {"name": "new", "settings": {"source": "m:a", "target": "m:b"}},
+    "/replications/preview": {"name": "new", "settings": {"source": "m:a", "target": "m:b"}},
     "/replications/{name}": {"settings": {}},
     "/tokens": {"name": "t", "scope": "read"},
     "/failures/retry": {"all": True},
@@ -193,3 +198,32 @@ def test_every_route_is_documented(app):
     for route in app.routes:
         if isinstance(route, APIRoute):
             assert route.description, route.path
+
+
+def test_each_operation_stands_in_the_reference_with_its_scope_and_its_words(app):
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (\w+) \| (.+) \|$", text, flags=re.MULTILINE)
+    described = {(method, path): (scope, words) for method, path, scope, words in rows}
+    document = app.openapi()["paths"]
+    actual = {
+        (method, path): (scope.value, words_of(document[f"/api/v1{path}"][method.lower()]))
+        for (method, path), scope in NEEDS.items()
+    }
+    assert described == actual
+
+
+def words_of(operation):
+    """The first paragraph of its description."""
+    return operation["description"].split("\n\n")[0].replace("\n", " ")
+
+
+def test_each_code_of_a_failure_stands_in_the_reference():
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    known = {code for _, _, code in failing._CODES} | set(failing._OF_STATUS.values())
+    described = {
+        code
+        for row in re.findall(r"^\| [0-9, ]+ \| ([^|]+) \|", text, flags=re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", row)
+    }
+    assert known <= described
+    assert {int(status) for status in re.findall(r"\b(4\d\d|50[23])\b", text)} >= set(failing.ANSWERS)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from brigade.clock import SystemClock
 from brigade.errors import LeaseLost
+from brigade.objects import Attributes
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind
+from brigade.stores.base import BytesBody
+from brigade.wiring.stores import memory_store
 
 SETTINGS = {"source": "m:a", "target": "m:b", "delete": "tracked"}
 NEW = {"name": "more", "settings": SETTINGS}
@@ -71,3 +75,15 @@ async def test_markup_in_names_and_keys_is_text(ask):
     answer = await ask("GET", "/replications/<script>alert(1)</script>")
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_preview_tells_the_plan_and_sets_up_nothing(ask):
+    store = memory_store("m", "seen", SystemClock())
+    await store.put("a<b>", BytesBody(b"1234"), attributes=Attributes())
+    told = (
+        await ask("POST", "/replications/preview", body={"name": "x", "settings": {**SETTINGS, "source": "m:seen"}})
+    ).json()
+    assert (told["counts"], told["copied_bytes"], told["whole"], told["trouble"]) == ({"copy": 1}, 4, True, None)
+    assert [(line["key"], line["action"]) for line in told["lines"]] == [("a<b>", "copy")]
+    assert [each["name"] for each in (await ask("GET", "/replications")).json()] == ["photos"]
+    assert (await ask("POST", "/replications/preview", body={"name": "x", "settings": {"source": "m:*"}})).status == 422

@@ -122,3 +122,25 @@ def test_many_keys_are_tried_again_in_parts(brigade, write, monkeypatch):
     monkeypatch.setattr("brigade.cli.decided._KEYS_AT_ONCE", 2)
     ran = brigade("retry", "photos", "a", "b", "c", "x", "--json")
     assert (ran.code, json.loads(ran.out)) == (1, {"keys": 3, "replications": {"photos": 3}, "absent": ["x"]})
+
+
+def test_a_preview_is_the_plan_in_lines(brigade, write):
+    write(**{"brigade.yaml": CONFIG, "data/a/one": "1", "data/a/two": "22", "data/c/two": "22"})
+    ran = brigade("replication", "preview", "disk:a", "disk:c")
+    assert ran.code == 0, ran.err
+    *lines, sums = ran.out.splitlines()
+    assert any(line.startswith("copy            one  ") for line in lines)
+    assert sums.endswith("; 0 failed")
+    assert json.loads(brigade("replication", "list", "--json").out)["name"] == "photos"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("brigade ru", {"run", "runs"}), ("brigade runs ", {"list", "show", "report"})]
+)
+def test_the_shell_completes_verbs(brigade, monkeypatch, capfd, typed, offered):
+    monkeypatch.setenv("_BRIGADE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        brigade()
+    assert set(capfd.readouterr().out.split()) == offered
