@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
@@ -38,7 +39,10 @@ _KIND = DocumentKind.REPLICATION
 async def list_replications(desk: Reader) -> list[ReplicationShape]:
     """Every replication, of the file and set up at run time, with how it stands."""
     found, orders = await _statuses(desk), await desk.state.control.orders.all()
-    return [_shape(shown, orders, found) for shown in await setting_up.show_all(desk, _KIND)]
+    by_name: defaultdict[str, list[Status]] = defaultdict(list)
+    for each in found:
+        by_name[each.name.partition("/")[0]].append(each)
+    return [_shape(shown, orders, by_name[shown.name]) for shown in await setting_up.show_all(desk, _KIND)]
 
 
 @router.post("", status_code=201)
