@@ -27,6 +27,8 @@ class Sizes:
     lag_seconds: float
     drain_objects: int
     fleet_objects: int
+    overview_failures: int
+    overview_looks: int
     live_rounds: int
     timeout_seconds: float
     calm_seconds: float
@@ -49,6 +51,8 @@ FULL = Sizes(
     lag_seconds=300,
     drain_objects=20_000,
     fleet_objects=10_000,
+    overview_failures=100_000,
+    overview_looks=50,
     live_rounds=3,
     timeout_seconds=600,
     calm_seconds=0.5,
@@ -66,6 +70,8 @@ QUICK = replace(
     lag_seconds=20,
     drain_objects=4_000,
     fleet_objects=4_000,
+    overview_failures=10_000,
+    overview_looks=20,
     live_rounds=2,
     timeout_seconds=120,
 )
@@ -87,6 +93,8 @@ SMOKE = Sizes(
     lag_seconds=1,
     drain_objects=50,
     fleet_objects=60,
+    overview_failures=100,
+    overview_looks=2,
     live_rounds=1,
     timeout_seconds=30,
     calm_seconds=0.0,

@@ -55,13 +55,14 @@ CEILINGS = (
     Ceiling("gateway-put", "brigade", "cpu_seconds_per_unit", 200e-6),
     Ceiling("lag", "brigade", "median_seconds", 0.15),
     Ceiling("lag", "brigade", "p99_seconds", 1.0),
+    Ceiling("overview", "brigade", "p99_seconds", 0.3),
 )
 _CEILING_WORDS = {
     "wall_seconds": "of wall time",
     "cpu_seconds": "of CPU",
     "cpu_seconds_per_unit": "of CPU a request",
-    "median_seconds": "from acknowledgement to target, median",
-    "p99_seconds": "from acknowledgement to target, 99th percentile",
+    "median_seconds": "each, median",
+    "p99_seconds": "each, 99th percentile",
 }
 MEMORY_LIMIT_MIB = 60.0
 

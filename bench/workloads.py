@@ -17,6 +17,7 @@ from bench.gateway_workloads import gateway_capture, gateway_get, gateway_large_
 from bench.ground import Ground, must
 from bench.live_workloads import drain, fleet, lag
 from bench.measure import Command, Measured
+from bench.overview_workload import overview
 from bench.sizes import MEBIBYTE, Sizes
 from bench.stub_s3 import NEWER_BUCKET
 from brigade.testing.processes import Helper, StartFailed, free_port
@@ -231,6 +232,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "lag": lag,
     "drain": drain,
     "fleet": fleet,
+    "overview": overview,
 }
 
 

@@ -25,6 +25,7 @@ LIVE = (
     "lag",
     "drain",
     "fleet",
+    "overview",
 )
 PARTS = {"sync": [name for name in WORKLOADS if name not in LIVE], "live": list(LIVE)}
 
