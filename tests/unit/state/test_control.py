@@ -130,3 +130,23 @@ async def test_workers_add_their_sums_to_one_interval_and_old_ones_go(state: Sta
     later = at + KEPT_SECONDS + 1
     await activity.sample(Sample(1, later, 1, 1, 0, 0, 0))
     assert await activity.samples(1, 0) == [Sample(1, later, 1, 1, 0, 0, 0)]
+
+
+async def test_what_was_done_is_read_of_several_replications_together(state: State, clock: ManualClock) -> None:
+    activity = state.control.activity
+    at = clock.now_ns() // 10**9
+    for number in (1, 2, 3):
+        await activity.add(number, [{"key": str(number)}])
+        await activity.sample(Sample(number, at, number, 10 * number, 1, number, number))
+    assert [row.outcome["key"] for row in await activity.latest(9, among=[1, 3])] == ["1", "3"]
+    assert await activity.latest(9, among=[]) == []
+    assert await activity.samples_together([2, 3], at) == [Sample(2, at, 5, 50, 2, 5, 3)]
+    assert await activity.samples_together([], at) == []
+
+
+async def test_the_newest_runs_of_all_replications_come_by_the_page(state: State) -> None:
+    numbers = [await state.replications.ensure(name, name) for name in ("a", "b", "c")]
+    runs = [await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 30) for number in numbers]
+    newest = await state.runs.latest(2)
+    assert [run.id for run in newest] == [runs[2].id, runs[1].id]
+    assert [run.id for run in await state.runs.latest(9, before_id=newest[-1].id)] == [runs[0].id]
