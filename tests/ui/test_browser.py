@@ -71,6 +71,12 @@ class Window:
     async def see(self, words):
         await self.page.get_by_text(words).first.wait_for()
 
+    async def picture(self, name, part):
+        """Of the page, or a part of it, into the docs."""
+        if os.environ.get("BRIGADE_SCREENSHOTS"):
+            await self.page.wait_for_timeout(300)
+            await part.screenshot(path=DOCS / f"{name}.png", animations="disabled")
+
     async def look_over(self, *pictures):
         """Check the page at each width and in each colour scheme; of those named a picture goes into the docs."""
         for kind, scheme, size in KINDS:
@@ -78,9 +84,8 @@ class Window:
             await self.page.set_viewport_size(size)
             assert await self.page.evaluate(CHECK) == [], (self.page.url, kind)
             for name in pictures:
-                if name.endswith(kind) and os.environ.get("BRIGADE_SCREENSHOTS"):
-                    await self.page.wait_for_timeout(300)
-                    await self.page.screenshot(path=DOCS / f"{name}.png", animations="disabled")
+                if name.endswith(kind):
+                    await self.picture(name, self.page)
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(WIDE)
 
@@ -167,7 +172,8 @@ async def test_an_operator_sets_up_a_replication_sees_what_fails_mends_it_and_se
         await window.press("Reconcile now")
         await page.locator("#live .is-in-step").wait_for()
         assert (copies / BROKEN).read_bytes() == b"sea"
-        await page.locator(".chart canvas").first.wait_for()
+        await page.locator(".chart canvas").nth(3).wait_for()
+        await window.picture("charts", page.locator("section", has=page.locator(".chart")))
         await window.look_over("replication-dark")
 
         # All there is to look at, and no complaint of the browser on the way.

@@ -130,6 +130,12 @@ async def test_a_login_form_of_another_site_is_refused(browser, tokens):
     assert (await browser.post("/login", {"token": tokens[Scope.READ]}, headers)).status == 403
 
 
+async def test_behind_somebody_who_ends_tls_the_cookie_is_for_tls_only(browser, tokens):
+    headers = {"origin": "https://127.0.0.1:9100"}
+    page = await browser.post("/login", {"token": tokens[Scope.READ]}, headers)
+    assert (page.status, "Secure" in page.headers["set-cookie"]) == (303, True)
+
+
 @pytest.mark.parametrize("back", ["//evil.example", "http://evil.example", "/\\evil.example", "/\r\nx: y", ""])
 async def test_a_login_leads_nowhere_else(browser, tokens, back):
     page = await browser.post("/login", {"token": tokens[Scope.READ], "next": back})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -29,7 +30,9 @@ async def log_in(
     back: Annotated[str, Form(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """Begin a session for whoever holds the token."""
-    if request.headers.get("origin", "null") not in ("null", str(request.base_url).rstrip("/")):
+    origin = urlsplit(request.headers.get("origin", ""))
+    # By host alone: whoever ends TLS before this process changes the scheme.
+    if origin.netloc not in ("", request.headers.get("host")):
         raise Refusal(403, "forbidden", "this form is not of a page of yours", "load the page again")
     office = office_of(request)
     if await identify(office.state, office.clock, token.strip()) is None:
@@ -41,7 +44,7 @@ async def log_in(
         session_id,
         max_age=SESSION_SECONDS,
         path="/",
-        secure=request.url.scheme == "https",
+        secure="https" in (request.url.scheme, origin.scheme),
         httponly=True,
         samesite="strict",
     )

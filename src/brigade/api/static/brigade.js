@@ -27,7 +27,7 @@
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-      axes: [{ ...axis }, { ...axis, size: 60 }],
+      axes: [{ ...axis, values: (_, moments) => moments.map((seconds) => new Date(seconds * 1000).toISOString().slice(11, 16)) }, { ...axis, size: 60 }],
       series: [{ value: "{HH}:{mm}:{ss}" }, { label: figure.dataset.words, stroke: line, width: 2, fill: `${line}22`, points: { show: false }, value: (_, value) => (value === null ? "–" : value.toFixed(1)) }],
     };
   };
