@@ -32,8 +32,10 @@ class Unsettled:
 async def hand_over(state: State, replication_id: int, result: RunResult, failed: Sequence[str]) -> None:
     """Have the follower look at what failed, so that it is tried again and then parked with its reason.
 
-    After a run that saw everything parked keys are looked at as well: it may have made them right.
+    What only rests until the run is over, lest that copy again what is gone, is looked at now. After a run that saw
+    everything parked keys are looked at as well: it may have made them right.
     """
     await state.backlog.mark(replication_id, failed, live=False)
+    await state.backlog.wake_resting(replication_id)
     if result.incomplete is None:
         await state.backlog.unpark(replication_id)

@@ -283,6 +283,14 @@ class Backlog:
         self.wake()
         return sum(counts)
 
+    async def wake_resting(self, replication_id: int) -> int:
+        """Have what was seen to, and rests before it is looked at once more, looked at now. How many keys."""
+        now_ns = self._clock.now_ns()
+        rest = backlog.c.replication_id == replication_id, _rests(now_ns), backlog.c.lane != int(Lane.PARKED)
+        count = await self._write(update(backlog).where(*rest).values(ready_ns=now_ns))
+        self.wake()
+        return count
+
     async def unpark(self, replication_id: int, keys: Collection[str] | None = None) -> int:
         """Try parked keys again, all or these, with all their attempts. Returns how many there were."""
         values = {"lane": int(Lane.LIVE), "ready_ns": self._clock.now_ns(), "attempts": 0}
@@ -368,10 +376,15 @@ def _lag_columns(now_ns: int) -> tuple[Any, ...]:
     """Rows that wait, the oldest mark of those that are late, rows that are parked."""
     columns = backlog.c
     waits = columns.lane != int(Lane.PARKED)
-    # What was seen to and rests, to be looked at once more, or until it is old enough, is not late.
-    rests = (columns.ready_ns > now_ns) & columns.owner.is_(None) & columns.error.is_(None)
-    is_late = waits & ~(rests & (columns.held_until_ns <= now_ns))
+    is_late = waits & ~_rests(now_ns)
     return func.count().filter(waits), func.min(columns.marked_ns).filter(is_late), func.count().filter(~waits)
+
+
+def _rests(now_ns: int) -> Any:
+    """What was seen to, and is to be looked at once more, or when it is old enough: it is not late."""
+    columns = backlog.c
+    waits = (columns.ready_ns > now_ns) & (columns.held_until_ns <= now_ns)
+    return waits & columns.owner.is_(None) & columns.error.is_(None)
 
 
 def _where(replication_id: int, keys: Collection[str] | None, *more: Any) -> Iterator[tuple[Any, ...]]:

@@ -43,6 +43,17 @@ async def claimed(state: State) -> set[str]:
     return {claim.key for claim in await state.backlog.claim([1], "me", 10, 60)}
 
 
+async def test_what_rests_until_the_run_is_over_is_looked_at_then(state: State):
+    await state.backlog.mark(1, ["gone", "failed"], live=True)
+    for claim in await state.backlog.claim([1], "me", 10, 60):
+        if claim.key == "gone":
+            await state.backlog.release([claim], 1800)
+        else:
+            await state.backlog.retry(claim, 1800, "no")
+    await hand_over(state, 1, RunResult(incomplete="broke off"), [])
+    assert await claimed(state) == {"gone"}
+
+
 async def test_after_a_whole_run_the_follower_looks_at_what_failed_and_what_is_parked(state: State):
     await parked(state)
     await hand_over(state, 1, RunResult(), ["failed"])

@@ -47,7 +47,7 @@ async def test_it_tells_what_would_be_done_and_does_nothing(desk, settings, tmp_
 
 async def test_it_tells_when_a_guard_would_refuse(desk, settings):
     made = await Previews().make(desk, "files", {**settings, "max_delete": "0"})
-    assert "more than the limit" in made.trouble
+    assert "more than the limit" in str(made.trouble)
 
 
 async def test_it_ends_when_enough_was_seen(desk, settings, monkeypatch):
