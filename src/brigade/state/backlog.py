@@ -16,10 +16,10 @@ from functools import partial
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import Select, Update, case, func, select, update
+from sqlalchemy import Select, Update, case, select, update
 
 from brigade.clock import Clock
-from brigade.state import backlog_claims, backlog_dismissals, backlog_orphans
+from brigade.state import backlog_claims, backlog_dismissals, backlog_lag, backlog_orphans
 from brigade.state.backlog_claims import Ending, Request
 from brigade.state.backlog_due import DuePage, due_page
 from brigade.state.backlog_listen import Listener
@@ -208,16 +208,12 @@ class Backlog:
 
     async def lag(self, replication_id: int) -> Lag:
         """How far this replication is behind. Reads all its rows: once in a while, not for every object."""
-        query = select(*_lag_columns(self._clock.now_ns())).where(backlog.c.replication_id == replication_id)
-        row = await self._database.read.run(lambda connection: connection.execute(query).one())
-        return Lag(*row)
+        now_ns = self._clock.now_ns()
+        return await self._database.read.run(partial(backlog_lag.lag, replication_id=replication_id, now_ns=now_ns))
 
     async def lags(self) -> dict[int, Lag]:
         """How far each replication is behind that has rows. Reads them all, so more seldom still."""
-        number = backlog.c.replication_id
-        query = select(number, *_lag_columns(self._clock.now_ns())).group_by(number)
-        rows = await self._database.read.run(lambda connection: connection.execute(query).all())
-        return {row[0]: Lag(*row[1:]) for row in rows}
+        return await self._database.read.run(partial(backlog_lag.lags, now_ns=self._clock.now_ns()))
 
     async def parked(self, replication_id: int, limit: int = 1000, start_after: str | None = None) -> list[ParkedRow]:
         """The next parked keys in byte order; fewer than `limit` means that these were the last."""
@@ -286,7 +282,7 @@ class Backlog:
     async def wake_resting(self, replication_id: int) -> int:
         """Have what was seen to, and rests before it is looked at once more, looked at now. How many keys."""
         now_ns = self._clock.now_ns()
-        rest = backlog.c.replication_id == replication_id, _rests(now_ns), backlog.c.lane != int(Lane.PARKED)
+        rest = backlog.c.replication_id == replication_id, backlog_lag.rests(now_ns), backlog.c.lane != int(Lane.PARKED)
         count = await self._write(update(backlog).where(*rest).values(ready_ns=now_ns))
         self.wake()
         return count
@@ -370,21 +366,6 @@ class Backlog:
         await self._marker.close()
         if self._listener is not None:
             self._listener.close()
-
-
-def _lag_columns(now_ns: int) -> tuple[Any, ...]:
-    """Rows that wait, the oldest mark of those that are late, rows that are parked."""
-    columns = backlog.c
-    waits = columns.lane != int(Lane.PARKED)
-    is_late = waits & ~_rests(now_ns)
-    return func.count().filter(waits), func.min(columns.marked_ns).filter(is_late), func.count().filter(~waits)
-
-
-def _rests(now_ns: int) -> Any:
-    """What was seen to, and is to be looked at once more, or when it is old enough: it is not late."""
-    columns = backlog.c
-    waits = (columns.ready_ns > now_ns) & (columns.held_until_ns <= now_ns)
-    return waits & columns.owner.is_(None) & columns.error.is_(None)
 
 
 def _where(replication_id: int, keys: Collection[str] | None, *more: Any) -> Iterator[tuple[Any, ...]]:
