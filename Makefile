@@ -6,8 +6,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 AWSCLI := $(VENV)/awscli
 CHECKED := src tests
-# Three where there are two cores: tests wait for servers half of the time. A file's tests stay together.
-SPREAD := -n 3 --dist loadfile
+# Four where there are two cores: tests wait for servers most of the time. A file's tests stay together.
+SPREAD := -n 4 --dist loadfile
 
 .PHONY: help venv check test demo bench soak fmt lock servers clean
 

@@ -201,7 +201,7 @@ def test_every_route_is_documented(app):
 
 
 def test_each_operation_stands_in_the_reference_with_its_scope_and_its_words(app):
-    text = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (\w+) \| (.+) \|$", text, flags=re.MULTILINE)
     described = {(method, path): (scope, words) for method, path, scope, words in rows}
     document = app.openapi()["paths"]
@@ -218,7 +218,7 @@ def words_of(operation):
 
 
 def test_each_code_of_a_failure_stands_in_the_reference():
-    text = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     known = {code for _, _, code in failing._CODES} | set(failing._OF_STATUS.values())
     described = {
         code
