@@ -204,6 +204,8 @@ async def test_the_overview_can_be_searched_and_used_with_the_keyboard_alone(bri
     async with opened(brigade, tmp_path, bucket) as (window, token):
         page = window.page
         await window.look("/")
+        # The cursor stands in the field as soon as the page has come.
+        await page.locator("input:focus").wait_for()
         await page.keyboard.type(token)
         await page.keyboard.press("Enter")
         await page.get_by_role("link", name="notes").wait_for()
