@@ -37,7 +37,7 @@ check: venv
 	$(BIN)/ruff check --quiet $(CHECKED)
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports --no-cache >$(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
-	$(BIN)/pytest -q $(SPREAD) tests/unit tests/test_tidy.py tests/test_docs.py
+	$(BIN)/pytest -q $(SPREAD) -m "not server" tests/unit tests/test_tidy.py tests/test_docs.py
 
 test: venv $(AWSCLI)/.installed
 	$(BIN)/pytest $(SPREAD)

@@ -135,7 +135,7 @@ async def until(condition):
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("state", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("state", ["sqlite", pytest.param("postgres", marks=pytest.mark.server)], indirect=True)
 async def test_each_bucket_with_work_is_followed_and_let_go_when_it_has_none(scene):
     for bucket in ("one", "two"):
         await scene.make(bucket)

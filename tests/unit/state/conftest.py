@@ -25,7 +25,7 @@ def postgres_schema_url(postgres_url: str) -> Iterator[str]:
         admin.execute(f"DROP SCHEMA {name} CASCADE")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/state/brigade.db"

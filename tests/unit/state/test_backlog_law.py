@@ -257,7 +257,7 @@ class BacklogMachine(RuleBasedStateMachine):
         assert (lag.length, lag.parked) == (sum(row.lane < 2 for row in rows), sum(row.lane == 2 for row in rows))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
 def quick_url(request: pytest.FixtureRequest) -> str:
     """Both engines, without waiting for a disk."""
     return "sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres_schema_url")

@@ -281,7 +281,7 @@ class RangesMachine(RuleBasedStateMachine):
         assert all(one.upto == other.after for one, other in pairwise(parts))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
 def test_no_key_is_ever_in_two_ranges_or_in_none(engine: str, request: pytest.FixtureRequest, tmp_path) -> None:
     url = f"sqlite:///{tmp_path}/law.db" if engine == "sqlite" else request.getfixturevalue("postgres_schema_url")
     machine = type("Machine", (RangesMachine,), {"url": url})
