@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -74,12 +75,8 @@ def delete(
     state: options.State = None,
 ) -> None:
     """Remove a route that was set at run time. Exit code 1 if none was set for just these requests."""
-
-    async def ask(client: Client) -> bool:
-        answer = await client.ask("DELETE", "/routes", query=given(bucket=bucket, user=user))
-        return bool(answer.value["done"])
-
-    done = with_client(ask, api, config, state, needs_config=False)
+    take_back = partial(_take_back, path="/routes", bucket=bucket, user=user)
+    done = with_client(take_back, api, config, state, needs_config=False)
     words = "the route is gone" if done else "no route was set at run time"
     raise typer.Exit(told(f"{whose_words(bucket, user)}: {words}", done=done, as_json=as_json))
 
@@ -115,12 +112,8 @@ def unblock(
     state: options.State = None,
 ) -> None:
     """Let requests through again. Exit code 1 if just these were not blocked at run time."""
-
-    async def ask(client: Client) -> bool:
-        answer = await client.ask("DELETE", "/blocks", query=given(bucket=bucket, user=user))
-        return bool(answer.value["done"])
-
-    done = with_client(ask, api, config, state, needs_config=False)
+    take_back = partial(_take_back, path="/blocks", bucket=bucket, user=user)
+    done = with_client(take_back, api, config, state, needs_config=False)
     words = "the block is gone" if done else "no block was set at run time"
     raise typer.Exit(told(f"{whose_words(bucket, user)}: {words}", done=done, as_json=as_json))
 
@@ -147,3 +140,9 @@ def try_out(
     else:
         typer.echo(f"{method.upper()} {bucket}{f' of {user}' if user else ''}: {decision_words(answer)}")
     raise typer.Exit(0 if answer["store"] is not None else 1)
+
+
+async def _take_back(client: Client, *, path: str, bucket: str, user: str | None) -> bool:
+    """Whether there was one of just these."""
+    answer = await client.ask("DELETE", path, query=given(bucket=bucket, user=user))
+    return bool(answer.value["done"])
