@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
 
 import pytest
+from sqlalchemy import select
 
 from brigade.api.app import make_app
 from brigade.api.office import Office
 from brigade.api.pages.assets import assets
 from brigade.api.pages.parts import PARTS
-from brigade.api.pages.sessions import MOST_SESSIONS, SESSION_SECONDS, Sessions
+from brigade.api.pages.sessions import SESSION_SECONDS
 from brigade.api.pages.settings import Choices
 from brigade.api.pages.visit import PageRoute
 from brigade.clock import SystemClock
@@ -27,6 +29,7 @@ from brigade.objects import Proof
 from brigade.state.control_rows import Sample
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind, RunState
+from brigade.state.schema import sessions
 from brigade.testing.browser import Browser
 from brigade.testing.clock import ManualClock
 
@@ -172,12 +175,26 @@ async def test_a_session_ends_with_its_time(state, plans, tokens):
     assert (await browser.get("/")).status == 303
 
 
-def test_sessions_are_bounded():
-    sessions = Sessions(ManualClock())
-    first = sessions.begin("one")
-    others = [sessions.begin("others") for _ in range(MOST_SESSIONS)]
-    assert sessions.find(first) is None
-    assert sessions.find(others[0]).token_id == "others"
+async def test_processes_that_share_a_state_share_its_sessions(office, logged_in):
+    browser = logged_in[Scope.ADMIN]
+    other = Browser(make_app(dataclasses.replace(office)))
+    other.cookies = dict(browser.cookies)
+    form = {"name": "photos"}
+    assert (await other.send("/", "/orders/pause", form)).status == 303
+    carried = {**form, "csrf": (await browser.get("/")).csrf}
+    assert (await other.post("/orders/resume", carried)).status == 303, "a form of one process is a form of the other"
+    assert (await other.send("/", "/logout")).status == 303
+    assert (await browser.get("/")).status == 303
+
+
+async def test_what_is_kept_of_a_session_opens_nothing(logged_in, state):
+    (session_id,) = logged_in[Scope.ADMIN].cookies.values()
+    csrf = (await logged_in[Scope.ADMIN].get("/")).csrf
+    rows = await state._database.read.run(lambda connection: connection.execute(select(sessions)).all())
+    assert len(rows) == len(logged_in)
+    kept = repr(rows) + "".join(row.digest.hex() for row in rows)
+    assert session_id not in kept
+    assert csrf not in kept
 
 
 async def test_a_form_without_the_csrf_token_of_its_session_does_nothing(app, logged_in):

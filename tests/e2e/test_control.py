@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import signal
 import urllib.request
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -93,6 +95,41 @@ async def test_a_reconcile_and_a_verify_are_made_when_somebody_asks(brigade, tmp
     await until(lambda: asyncio.to_thread(lambda: (tmp_path / "b" / "one").read_text() == "1"))
     await asyncio.to_thread(api, url, "POST", "/replications/files/verify")
     assert "verified: in step" in await brigade.said(process, "verified")
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process, seconds=30)).code == 0
+
+
+def look(url, cookie=None, form=None):
+    """Ask for the overview, or log in: the status, and the cookie that was set."""
+    data = None if form is None else urlencode(form).encode()
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    headers = {"Cookie": cookie} if cookie else {}
+    if data is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    connection.request("GET" if data is None else "POST", "/" if data is None else "/login", data, headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, (answer.headers["set-cookie"] or "").partition(";")[0]
+
+
+async def test_a_login_holds_at_every_process_and_after_a_kill_until_its_token_is_revoked(brigade, tmp_path):
+    configure(brigade, tmp_path)
+    token = (await brigade("token", "create", "ann")).out.strip()
+    # While there is none at all, nobody on this machine needs one.
+    assert (await brigade("token", "create", "bob")).code == 0
+    process, url = await started(brigade)
+    status, cookie = await asyncio.to_thread(look, url, None, {"token": token})
+    assert (status, await asyncio.to_thread(look, url)) == (303, (303, ""))
+    second, second_url = await started(brigade)
+    assert await asyncio.to_thread(look, second_url, cookie) == (200, "")
+    await brigade.kill(process)
+    await brigade.kill(second)
+    process, url = await started(brigade)
+    assert await asyncio.to_thread(look, url, cookie) == (200, "")
+    assert (await brigade("token", "revoke", token.split("_")[1])).code == 0
+    assert await asyncio.to_thread(look, url, cookie) == (303, "")
     process.send_signal(signal.SIGTERM)
     assert (await brigade.ended(process, seconds=30)).code == 0
 

@@ -9,6 +9,7 @@ from brigade.state.documents import Documents
 from brigade.state.engine import Database
 from brigade.state.orders import Orders
 from brigade.state.outcomes import Outcomes
+from brigade.state.sessions import Sessions
 from brigade.state.tokens import Tokens
 
 
@@ -19,6 +20,7 @@ class ControlState:
         self.documents = Documents(database, clock)
         self.orders = Orders(database, clock)
         self.tokens = Tokens(database, clock)
+        self.sessions = Sessions(database, clock)
         self.audit = Audit(database, clock)
         self.outcomes = Outcomes(database)
         self.activity = Activity(database, clock)

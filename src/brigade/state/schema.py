@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -232,6 +232,16 @@ tokens = Table(
     Column("expires_ns", BigInteger),
     Column("used_ns", BigInteger),
 )
+
+# Of browsers. A session is known by a digest of its id, and opens what its token opens.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("token_id", Text, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+)
+Index("sessions_by_end", sessions.c.until_ns)
 
 audit = Table(
     "audit",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from brigade.clock import Clock
 from brigade.state.control_rows import TokenRow
 from brigade.state.engine import Database
-from brigade.state.schema import tokens
+from brigade.state.schema import sessions, tokens
 
 
 class Tokens:
@@ -34,9 +34,13 @@ class Tokens:
         return [TokenRow(*row) for row in rows]
 
     async def revoke(self, token_id: str) -> bool:
-        """From now on it opens nothing. True if it was there."""
-        query = delete(tokens).where(tokens.c.id == token_id)
-        return await self._database.write.run(lambda connection: connection.execute(query).rowcount > 0)
+        """From now on it opens nothing, and what browsers have opened with it is closed. True if it was there."""
+
+        def work(connection: Connection) -> bool:
+            connection.execute(delete(sessions).where(sessions.c.token_id == token_id))
+            return connection.execute(delete(tokens).where(tokens.c.id == token_id)).rowcount > 0
+
+        return await self._database.write.run(work)
 
     async def used(self, token_id: str) -> None:
         """Note that it was used now."""

@@ -37,7 +37,7 @@ async def log_in(
     office = office_of(request)
     if await identify(office.state, office.clock, token.strip()) is None:
         return render("login.html", {"visit": None, "back": _inside(back), "is_wrong": True}, status=401)
-    session_id = sessions_of(request).begin(token_id_of(token.strip()))
+    session_id = await sessions_of(request).begin(token_id_of(token.strip()))
     answer = go_to(request, _inside(back))
     answer.set_cookie(
         cookie_of(request),
@@ -55,7 +55,7 @@ async def log_in(
 async def log_out(visit: Looking) -> Response:
     """End the session."""
     request = visit.request
-    sessions_of(request).end(request.cookies.get(cookie_of(request), ""))
+    await sessions_of(request).end(request.cookies.get(cookie_of(request), ""))
     answer = go_to(request, "/login")
     answer.delete_cookie(
         cookie_of(request), path="/", secure=request.url.scheme == "https", httponly=True, samesite="strict"

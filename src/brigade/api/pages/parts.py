@@ -14,7 +14,7 @@ PARTS = (assets, login, overview, replication, creating, failures, runs, routes,
 
 def install_pages(app: FastAPI, office: Office) -> None:
     """Have the application show pages, too. They are no part of its OpenAPI document."""
-    app.state.sessions = Sessions(office.clock)
+    app.state.sessions = Sessions(office.state, office.clock)
     app.state.previews = Previews()
     router = APIRouter(include_in_schema=False)
     for part in PARTS:

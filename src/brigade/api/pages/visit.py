@@ -103,7 +103,7 @@ Administering = Annotated[Visit, Depends(_Door(Scope.ADMIN))]
 
 async def _who(request: Request) -> tuple[Identity, Session | None]:
     office = office_of(request)
-    session = sessions_of(request).find(request.cookies.get(cookie_of(request), ""))
+    session = await sessions_of(request).find(request.cookies.get(cookie_of(request), ""))
     if session is not None and (who := await identity_of(office.state, office.clock, session.token_id)) is not None:
         return who, session
     try:
