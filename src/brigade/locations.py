@@ -14,6 +14,8 @@ from brigade.replications import Location
 
 _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ALL_BUCKETS = "*"
+SCHEMES = ("s3",)
+"""Of the URLs that name a bucket as the tools of its vendor do, with credentials from the environment."""
 
 
 class PlaceKind(StrEnum):
@@ -21,12 +23,12 @@ class PlaceKind(StrEnum):
 
     STORE = "store"
     PATH = "path"
-    S3_URL = "s3"
+    URL = "url"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A parsed location. `store` is a name of the configuration, or empty for a path or a URL.
+    """A parsed location. `store` is a name of the configuration, the scheme of a URL, or empty for a path.
 
     `rest` is what follows the store's name: `bucket/prefix`, the absolute path for a path.
     """
@@ -46,7 +48,7 @@ class Place:
         bucket, _, prefix = self.rest.partition("/")
         if not bucket:
             raise UsageError(f"{self.text!r} names no bucket", hint="write store:bucket or store:bucket/prefix")
-        return Location(self.store or "s3", bucket, as_prefix(prefix))
+        return Location(self.store, bucket, as_prefix(prefix))
 
     def in_directory(self) -> Location:
         """The location in a store that is one directory: all of it is prefix."""
@@ -74,26 +76,26 @@ def parse_location(text: str, stores: Collection[str], *, directory: Path | None
     """
     if not text or "\0" in text:
         raise UsageError("an empty location", hint="give a path, store:bucket/prefix or s3://bucket/prefix")
-    if text.startswith("s3://"):
-        return _s3_url(text)
     if text.startswith("file://"):
         return _file_url(text)
     head, colon, rest = text.partition(":")
     if not colon or "/" in head or text.startswith("."):
         return _path(text, directory)
-    if "://" in text:
-        raise UsageError(f"{text!r}: {head}:// is no URL that Brigade knows", hint="s3:// and file:// are")
+    if rest.startswith("//"):
+        return _url(text, head, rest.removeprefix("//"))
     if head not in stores:
         known = ", ".join(sorted(stores)) or "none, there is no configuration"
         raise UsageError(f"{text!r}: there is no store {head!r}", hint=f"known: {known}; for a path write ./{text}")
     return Place(text, PlaceKind.STORE, head, rest)
 
 
-def _s3_url(text: str) -> Place:
-    rest = text.removeprefix("s3://")
+def _url(text: str, scheme: str, rest: str) -> Place:
+    if scheme not in SCHEMES:
+        known = "".join(f"{each}://, " for each in SCHEMES)
+        raise UsageError(f"{text!r}: {scheme}:// is no URL that Brigade knows", hint=f"{known}and file:// are")
     if rest.startswith("/") or not rest:
-        raise UsageError(f"{text!r} names no bucket", hint="write s3://bucket/prefix")
-    return Place(text, PlaceKind.S3_URL, "", rest)
+        raise UsageError(f"{text!r} names no bucket", hint=f"write {scheme}://bucket/prefix")
+    return Place(text, PlaceKind.URL, scheme, rest)
 
 
 def _file_url(text: str) -> Place:

@@ -73,7 +73,9 @@ class Attributes:
     """All that an object carries besides its bytes.
 
     `metadata` has lower-case names (HTTP headers keep no case) and exact values. `tags` is None where it
-    was not read: unknown, not empty. The content headers are None where the object has none.
+    was not read: unknown, not empty. The content headers are None where the object has none. `storage_class` is in S3's
+    words, which a store with others translates. `custom_time` is Google's, as the RFC 3339 text it gave; `delete_at_seconds`
+    (since the epoch) is when Swift will delete the object.
     """
 
     content_type: str | None = None
@@ -87,6 +89,8 @@ class Attributes:
     storage_class: str | None = None
     lock: ObjectLock | None = None
     acl: tuple[Grant, ...] | None = None
+    custom_time: str | None = None
+    delete_at_seconds: int | None = None
 
     def with_tags(self, tags: Mapping[str, str] | None) -> Attributes:
         """The same attributes with `tags` in place."""
@@ -150,3 +154,12 @@ def multipart_count(etag: str | None) -> int | None:
         return None
     match = _MULTIPART_ETAG.fullmatch(etag)
     return int(match.group(1)) if match else None
+
+
+SEGMENTED = "slo-"
+"""What the ETag of an object begins with that is made of others, as Swift's static large objects are."""
+
+
+def has_parts(etag: str | None) -> bool:
+    """True for the ETag of an object that was written in several parts, which may be worth keeping."""
+    return multipart_count(etag) is not None or (etag is not None and etag.startswith(SEGMENTED))

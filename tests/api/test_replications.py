@@ -10,7 +10,7 @@ from brigade.objects import Attributes
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind
 from brigade.stores.base import BytesBody
-from brigade.wiring.stores import memory_store
+from brigade.wiring.memory import memory_store
 
 SETTINGS = {"source": "m:a", "target": "m:b", "delete": "tracked"}
 NEW = {"name": "more", "settings": SETTINGS}

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -67,6 +67,7 @@ class Capabilities:
     content_etags: bool = True
     strict_etags: bool = False
     verifies_md5: bool = True
+    proves_writes: bool = False
     part_reads: bool = False
     local_reads: bool = False
     conditional_reads: bool = True
@@ -78,12 +79,16 @@ class Capabilities:
     content_headers: bool = True
     metadata: bool = True
     empty_metadata_values: bool = True
+    identifier_metadata: bool = False
     tags: bool = False
     multipart_tags: bool = True
     listing_tells_tags: bool = False
     storage_classes: bool = False
+    stored_classes: Mapping[str, str] = field(default_factory=dict)
     acl: bool = False
     object_lock: bool = False
+    custom_time: bool = False
+    delete_at: bool = False
     modified_is_write_time: bool = True
     max_key_bytes: int = 1024
     max_put_bytes: int = 5 * 1024**3
@@ -156,7 +161,7 @@ class BytesBody:
 class ObjectReader(Protocol):
     """An open object. `info` has attributes and, for a range or part, `size_bytes` of what will be read.
 
-    For a range or a part `info.etag` is still that of the whole object.
+    For a range or a part `info.etag` is still that of the whole object, and `info.checksum`, if any, that of the part.
     """
 
     info: ObjectInfo

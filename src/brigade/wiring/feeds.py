@@ -15,8 +15,8 @@ from brigade.control.hearing import counted, hear
 from brigade.control.units import Unit
 from brigade.wiring.following import Marks
 from brigade.wiring.heard import Heard, heard_of
+from brigade.wiring.s3 import s3_settings
 from brigade.wiring.scene import Scene
-from brigade.wiring.stores import s3_settings
 from brigade.wiring.tls import load_certificate, server_tls
 
 if TYPE_CHECKING:

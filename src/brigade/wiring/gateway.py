@@ -15,7 +15,7 @@ from brigade.stores.s3.settings import S3Settings, Vendor
 from brigade.stores.s3.vendors import TRAITS, recognise
 from brigade.wire.sigv4 import Credentials
 from brigade.wire.verify import AccessKey
-from brigade.wiring.stores import s3_settings
+from brigade.wiring.s3 import s3_settings
 from brigade.wiring.wiring import Wiring
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from brigade.control.notifications import Feed, Verb
 from brigade.errors import ConfigError, UsageError
 from brigade.locations import Place, PlaceKind
 from brigade.wiring.routes import sections
+from brigade.wiring.s3 import s3_settings
 from brigade.wiring.scene import config_of
-from brigade.wiring.stores import s3_settings
 
 if TYPE_CHECKING:
     from brigade.changes.setup import BucketSide

@@ -21,27 +21,18 @@ from brigade.stores.layers.compose import compose
 from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.layers.shared_limits import SharedLimits
 from brigade.telemetry import Telemetry
+from brigade.wiring.file import file_store, left_out_of
 from brigade.wiring.helpers import Errand, Options, Recipe, default_processes, spawner
+from brigade.wiring.kinds import Kind, Setting, kind_of, kind_of_url
 from brigade.wiring.state import state_url
-from brigade.wiring.stores import (
-    empty_store,
-    file_store,
-    left_out_of,
-    memory_buckets,
-    memory_store,
-    s3_buckets,
-    s3_has_bucket,
-    s3_settings,
-    s3_store,
-    s3_url_settings,
-)
 
 if TYPE_CHECKING:
     from brigade.config.load import Loaded
-    from brigade.config.stores import FileSection, MemorySection, S3Section
+    from brigade.config.stores import FileSection
     from brigade.state.state import State
+    from brigade.wiring.kinds import BucketSection
 
-    Section = S3Section | FileSection | MemorySection
+    Section = BucketSection | FileSection
 
 DEFAULT_TRANSFERS = 64
 
@@ -92,7 +83,7 @@ class Wiring:
             limits=replace(Limits(), transfers=transfers, processes=self._processes(source, target, options)),
             helpers=self._helpers(Errand(source, target, policy, options)),
             make_target=make_target,
-            stand_in=empty_store(target_store.name, self.clock) if make_target else None,
+            stand_in=self._nothing(target_store) if make_target else None,
             left_out=left_out_of(source_bare),
         )
 
@@ -160,25 +151,28 @@ class Wiring:
 
     async def buckets(self, place: Place) -> list[str]:
         """The buckets of a whole store. Raises `UsageError` for a directory, and what the store raises."""
-        section = self._section(place)
-        if section is None or self.loaded is None or section.type == "file":
+        if place.kind is not PlaceKind.STORE or self.is_directory(place):
             raise UsageError(f"{place.text}: only a store of the configuration that has buckets can be listed whole")
-        if section.type == "memory":
-            return memory_buckets(place.store)
-        base = self.loaded.directory
-        settings = s3_settings(place.store, "*", section, directory=base, environment=self.environment)
-        return await s3_buckets(settings, self.clock)
+        return await self._kind(place).buckets()
 
     async def has_bucket(self, place: Place) -> bool:
         """Whether a store has the bucket of this place. Raises what the store raises where it does not say."""
+        return await self._kind(place).has_bucket(place.in_bucket().bucket)
+
+    def _kind(self, place: Place) -> Kind:
+        """The kind of a place that is not in a file system."""
+        if place.kind is PlaceKind.URL:
+            return kind_of_url(place.store, Setting(place.store, self.directory, self.environment, self.clock))
         section = self._section(place)
         assert section is not None
-        assert section.type == "s3"
-        assert self.loaded is not None
-        base = self.loaded.directory
-        bucket = place.in_bucket().bucket
-        settings = s3_settings(place.store, bucket, section, directory=base, environment=self.environment)
-        return await s3_has_bucket(settings, self.clock)
+        assert section.type != "file"
+        base = self.loaded.directory if self.loaded else self.directory
+        return kind_of(section, Setting(place.store, base, self.environment, self.clock))
+
+    def _nothing(self, target: Store) -> Store:
+        from brigade.wiring.memory import empty_store
+
+        return empty_store(target.name, self.clock)
 
     def is_directory(self, place: Place) -> bool:
         """True for a place in a file system."""
@@ -238,20 +232,10 @@ class Wiring:
         if place.kind is PlaceKind.PATH:
             self._refuse_file(place)
             return file_store(place.text, place.rest, None, self.clock), f"file:{place.rest}"
-        if place.kind is PlaceKind.S3_URL:
-            settings = s3_url_settings(place.in_bucket().bucket, self.environment)
-            return s3_store(replace(settings, connections=connections), self.clock), f"s3:{settings.endpoint}"
-        assert section is not None
-        assert self.loaded is not None
-        endpoint = f"store:{place.store}"
-        if section.type == "file":
-            return file_store(place.store, self._root(section), section, self.clock), endpoint
-        bucket = place.in_bucket().bucket
-        if section.type == "memory":
-            return memory_store(place.store, bucket, self.clock), endpoint
-        base = self.loaded.directory
-        settings = s3_settings(place.store, bucket, section, directory=base, environment=self.environment)
-        return s3_store(replace(settings, connections=connections), self.clock), endpoint
+        if section is not None and section.type == "file":
+            return file_store(place.store, self._root(section), section, self.clock), f"store:{place.store}"
+        kind = self._kind(place)
+        return kind.bucket(place.in_bucket().bucket, connections), kind.endpoint
 
     def _refuse_file(self, place: Place) -> None:
         path = Path(place.rest)

@@ -8,9 +8,8 @@ from brigade.config.load import load_config
 from brigade.control.work import Work
 from brigade.errors import ConfigError, Unavailable
 from brigade.testing.clock import ManualClock
-from brigade.wiring import wiring as module
+from brigade.wiring.memory import MemoryKind, memory_store
 from brigade.wiring.routes import Failed, check_routes, ready_works
-from brigade.wiring.stores import memory_store
 from brigade.wiring.wiring import Wiring
 
 STORES = "stores: {old: {type: memory}, new: {type: memory}, disk: {type: file, root: data}}\nreplications:\n"
@@ -57,10 +56,10 @@ async def test_a_wildcard_is_every_bucket_of_this_moment(tmp_path: Path):
 
 
 async def test_a_wildcard_whose_store_does_not_answer_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def broken(_: str) -> list[str]:
+    async def broken(_: MemoryKind) -> list[str]:
         raise Unavailable("no route")
 
-    monkeypatch.setattr(module, "memory_buckets", broken)
+    monkeypatch.setattr(MemoryKind, "buckets", broken)
     wiring = wire(tmp_path, "  all: {source: 'old:*', target: 'new:*'}\n  b: {source: 'old:b', target: 'disk:b'}\n")
     failed, work = await ready_works(wiring)
     assert isinstance(failed, Failed)

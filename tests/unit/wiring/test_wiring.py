@@ -12,7 +12,7 @@ from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.s3.store import S3Store
 from brigade.testing.clock import ManualClock
 from brigade.wiring.helpers import Options
-from brigade.wiring.stores import s3_settings, s3_url_settings
+from brigade.wiring.s3 import s3_settings, s3_url_settings
 from brigade.wiring.wiring import Wiring
 
 CONFIG = """\
