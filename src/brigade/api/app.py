@@ -11,6 +11,7 @@ from brigade.api.events import Broadcast
 from brigade.api.failing import ANSWERS, install
 from brigade.api.office import Office
 from brigade.api.pages.parts import install_pages
+from brigade.api.rates import Rates
 from brigade.api.texts import Ascii
 
 PREFIX = "/api/v1"
@@ -30,7 +31,7 @@ def make_app(office: Office) -> FastAPI:
     app.state.office = office
     app.state.broadcast = Broadcast(office)
     install(app)
-    app.add_middleware(Bounds)
+    app.add_middleware(Bounds, rates=Rates(office.clock), rate=office.rate)
     router = APIRouter(prefix=PREFIX, responses=ANSWERS)
     for part in (replications, runs, failures, routes, stores, users, lately, events, access):
         router.include_router(part.router)

@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from brigade.api.failing import Refusal
+from brigade.api.rates import Rate, identified
 from brigade.clock import Clock
 from brigade.control.access import LOCAL, Identity, Scope, identify
 from brigade.control.checking import Checks
@@ -31,7 +32,8 @@ class Office:
     `is_local`: only this machine can reach the API. Then, and while nobody has made a token, it needs none.
     `resident` is who asks where that is known without a token: somebody in this very process. `checks` holds what was
     found of stores. `ends` is set when the process goes, and with it whoever only listens. `health` and `exposition`
-    are those of the process, where there is one that runs for long.
+    are those of the process, where there is one that runs for long. `rate` is how often a client may ask, None for as
+    often as he likes.
     """
 
     state: State
@@ -43,6 +45,7 @@ class Office:
     ends: asyncio.Event = field(default_factory=asyncio.Event)
     health: Health | None = None
     exposition: Exposition | None = None
+    rate: Callable[[], Rate | None] = lambda: None
 
 
 def office_of(request: Request) -> Office:
@@ -66,6 +69,7 @@ async def who_asks(
     found = await identify(office.state, office.clock, credentials.credentials)
     if found is None:
         raise Refusal(401, "unauthenticated", "the token is wrong, revoked or expired", "`brigade token create`")
+    identified(request.scope, found.token_id)
     return found
 
 

@@ -43,10 +43,11 @@ _RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
 class Identity(NamedTuple):
-    """Who asks, and what he may."""
+    """Who asks, what he may, and which token says so."""
 
     actor: str
     scope: Scope
+    token_id: str = ""
 
 
 LOCAL = Identity("local", Scope.ADMIN)
@@ -104,7 +105,7 @@ async def _identity(state: State, clock: Clock, row: TokenRow) -> Identity | Non
     # Once a minute is enough to tell a token in use from a forgotten one.
     if row.used_ns is None or now_ns - row.used_ns > _USED_SECONDS * _SECOND_NS:
         await state.control.tokens.used(row.id)
-    return Identity(f"{row.name} ({row.id})", Scope(row.scope))
+    return Identity(f"{row.name} ({row.id})", Scope(row.scope), row.id)
 
 
 def _digest(secret: str) -> bytes:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from brigade.api.rates import Rate
+
 _LOOPBACK = "127.0.0.1"
 _DRAIN_SECONDS = 5
 _IDLE_SECONDS = 30
@@ -96,8 +98,16 @@ class ApiUnit(Unit):
             ends=stop,
             health=scene.meters.health,
             exposition=self._exposition,
+            rate=self._rate,
         )
         return make_app(office)
+
+    def _rate(self) -> Rate | None:
+        """Asked for at each request: another configuration may have another."""
+        from brigade.api.rates import Rate
+
+        per_second = self._section.requests_per_second
+        return None if per_second is None else Rate(per_second, self._section.burst)
 
     def _tell(self, listener: socket.socket) -> None:
         port = listener.getsockname()[1]

@@ -142,6 +142,10 @@ def test_the_api_listens_where_it_is_told(tmp_path: Path):
     config = load_config(write(tmp_path, 'api: {listen: "[::1]:9000", tls: {certificate: c}}\n'), {}).config
     assert config.api is not None
     assert config.api.listen == ("::1", 9000)
+    assert (config.api.requests_per_second, config.api.burst) == (50, 200)
+    config = load_config(write(tmp_path, "api: {requests_per_second: null, burst: 7}\n"), {}).config
+    assert (config.api.requests_per_second, config.api.burst) == (None, 7)
+    assert "greater than 0" in mistakes(tmp_path, "api: {requests_per_second: 0}\n")[0]
     (line,) = mistakes(tmp_path, "api: {lisen: y}\n")
     assert line == "brigade.yaml:1: api.lisen: unknown key, did you mean listen?"
     assert "certificate" in mistakes(tmp_path, "api: {tls: {certificat: c}}\n")[0]

@@ -17,6 +17,7 @@ from brigade.api.failing import Detail, Refusal, explain
 from brigade.api.office import office_of, who_asks
 from brigade.api.pages.rendering import HEADERS, is_fragment, render
 from brigade.api.pages.sessions import Session, Sessions
+from brigade.api.rates import identified
 from brigade.control.access import Identity, Scope, identity_of
 from brigade.control.desk import Desk
 from brigade.errors import BrigadeError
@@ -105,6 +106,7 @@ async def _who(request: Request) -> tuple[Identity, Session | None]:
     office = office_of(request)
     session = await sessions_of(request).find(request.cookies.get(cookie_of(request), ""))
     if session is not None and (who := await identity_of(office.state, office.clock, session.token_id)) is not None:
+        identified(request.scope, session.token_id)
         return who, session
     try:
         return await who_asks(request), None
