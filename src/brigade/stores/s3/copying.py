@@ -14,7 +14,7 @@ from brigade.stores.s3.headers import HeaderList, customer_key, write_encryption
 from brigade.stores.s3.multipart import MultipartCalls
 from brigade.stores.s3.parts import PartCalls
 from brigade.stores.s3.tags import TagCalls
-from brigade.stores.s3.together import for_each
+from brigade.stores.together import for_each
 from brigade.wire.encoding import encode_key, encode_value
 from brigade.wire.s3xml import parse_written
 

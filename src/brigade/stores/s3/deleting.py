@@ -9,7 +9,7 @@ from hashlib import md5, sha256
 from brigade.errors import NotFound, StoreError, Unsupported
 from brigade.stores.s3.bucket import Bucket
 from brigade.stores.s3.headers import base64_of
-from brigade.stores.s3.together import for_each
+from brigade.stores.together import for_each
 from brigade.wire.s3xml import build_delete, parse_deleted
 from brigade.wire.xml import XmlError
 

@@ -7,7 +7,7 @@ from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
 from brigade.stores.s3.caller import Answer
 from brigade.stores.s3.objects import ObjectCalls
-from brigade.stores.s3.together import for_each
+from brigade.stores.together import for_each
 from brigade.wire.encoding import encode_query
 from brigade.wire.s3listing import parse_listing
 

@@ -9,9 +9,9 @@ import ssl
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from brigade.errors import ConfigError
 from brigade.stores.http import open_client
 from brigade.stores.http.base import HttpClient
+from brigade.stores.http.tls import trust
 from brigade.stores.s3.caller import Place
 from brigade.stores.s3.credentials import botocore_session
 from brigade.stores.s3.settings import Addressing, S3Settings
@@ -108,14 +108,4 @@ def client_factory(settings: S3Settings) -> ClientFactory:
 
 def tls_of(settings: S3Settings) -> ssl.SSLContext:
     """Which authorities are trusted. Raises `ConfigError` for a bundle that cannot be used."""
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"store {settings.name!r}: the ca_bundle {settings.ca_bundle!r} cannot be used: {error}",
-            hint="it is a file of PEM certificates",
-        ) from error
-    if not settings.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    return trust(settings.name, settings.ca_bundle, verify=settings.verify_tls)

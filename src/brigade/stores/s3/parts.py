@@ -10,7 +10,7 @@ from brigade.errors import Unsupported
 from brigade.objects import multipart_count
 from brigade.stores.s3.bucket import Bucket, match_value
 from brigade.stores.s3.headers import customer_key
-from brigade.stores.s3.together import for_each
+from brigade.stores.together import for_each
 
 PART_HEADS_AT_ONCE = 16
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)").fullmatch

@@ -393,7 +393,7 @@ async def test_a_batch_that_fails_as_a_whole_raises_so_that_it_can_be_tried_agai
 
 
 async def test_many_requests_at_once_stay_bounded_and_fail_with_one_plain_error(open_store: Any) -> None:
-    from brigade.stores.s3.together import for_each
+    from brigade.stores.together import for_each
 
     running = most = 0
 
