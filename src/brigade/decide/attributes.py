@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import dataclass, fields, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from brigade.objects import Attributes
@@ -20,6 +22,7 @@ _HEADERS = (
 # The built-in table only: what a machine has in /etc/mime.types must not change what is written.
 _TYPES = mimetypes.MimeTypes(filenames=())
 _DEFAULT_TYPE = "application/octet-stream"
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Carries:
     """What of an object's attributes can pass from the source to the target (both sides must be able).
 
     `guess_content_type`: the source is a directory, which knows none, and the target a store that serves by it.
+    `stored_classes`: what the target makes of a storage class.
     """
 
     content_headers: bool = True
@@ -37,6 +41,10 @@ class Carries:
     lock: bool = False
     acl: bool = False
     guess_content_type: bool = False
+    identifier_metadata: bool = False
+    custom_time: bool = False
+    delete_at: bool = False
+    stored_classes: Mapping[str, str] = field(default_factory=dict)
 
 
 def expected_attributes(key: str, source: Attributes, policy: Policy, carries: Carries) -> Attributes:
@@ -44,6 +52,8 @@ def expected_attributes(key: str, source: Attributes, policy: Policy, carries: C
     metadata = source.metadata if carries.metadata else {}
     if metadata and not carries.empty_metadata_values:
         metadata = {name: value for name, value in metadata.items() if value}
+    if metadata and carries.identifier_metadata:
+        metadata = {name: value for name, value in metadata.items() if is_identifier(name)}
     headers = source if carries.content_headers else Attributes()
     guessed = guess_content_type(key) if carries.guess_content_type and headers.content_type is None else None
     return replace(
@@ -51,10 +61,17 @@ def expected_attributes(key: str, source: Attributes, policy: Policy, carries: C
         content_type=headers.content_type or guessed,
         metadata=metadata,
         tags=source.tags if carries.tags and policy.tags else None,
-        storage_class=_storage_class(source.storage_class, policy) if carries.storage_class else None,
+        storage_class=_storage_class(source.storage_class, policy, carries) if carries.storage_class else None,
         lock=source.lock if carries.lock else None,
         acl=source.acl if carries.acl and policy.acl else None,
+        custom_time=source.custom_time if carries.custom_time else None,
+        delete_at_seconds=source.delete_at_seconds if carries.delete_at else None,
     )
+
+
+def is_identifier(name: str) -> bool:
+    """True for a name of metadata that every store can hold: letters, digits and `_`, no digit first."""
+    return _IDENTIFIER.fullmatch(name) is not None
 
 
 def guess_content_type(key: str) -> str:
@@ -66,10 +83,11 @@ def guess_content_type(key: str) -> str:
     return kind if kind and not encoding else _DEFAULT_TYPE
 
 
-def _storage_class(source: str | None, policy: Policy) -> str | None:
-    if policy.storage_class is not None:
-        return policy.storage_class
-    return policy.storage_class_map.get(source or "STANDARD", source)
+def _storage_class(source: str | None, policy: Policy, carries: Carries) -> str | None:
+    wanted = policy.storage_class
+    if wanted is None:
+        wanted = policy.storage_class_map.get(source or "STANDARD", source)
+    return carries.stored_classes.get(wanted, wanted) if wanted else wanted
 
 
 def with_headers_of(one: Attributes, other: Attributes) -> Attributes:
@@ -91,6 +109,10 @@ def differing_attributes(expected: Attributes, actual: Attributes) -> tuple[str,
         different.append("storage-class")
     if expected.lock is not None and expected.lock != actual.lock:
         different.append("lock")
+    if expected.custom_time is not None and expected.custom_time != actual.custom_time:
+        different.append("custom-time")
+    if expected.delete_at_seconds is not None and expected.delete_at_seconds != actual.delete_at_seconds:
+        different.append("delete-at")
     if expected.acl is not None and set(expected.acl) != set(actual.acl or ()):
         different.append("acl")
     return tuple(different)

@@ -6,7 +6,8 @@ How the bytes are proven, cheapest first:
   ETag must come out equal. Nothing is hashed here.
 - The source's ETag is that of a multipart upload: parts are cut alike, and the ETag over the target's parts is
   compared *before* the upload is completed, so that wrong bytes never become visible.
-- Otherwise the bytes are hashed once while they pass, and the target is held to that hash.
+- Otherwise the bytes are hashed once while they pass, and the target is held to that hash; where the source tells a
+  checksum of another kind, the bytes are held to that, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from brigade.engine.attributes import attributes_for_target
 from brigade.engine.heap import keep_freed_memory
 from brigade.engine.job import Job
 from brigade.engine.multipart import copy_in_parts
-from brigade.engine.proving import check_same_version, damaged_at_source, exactly, hash_ranges, md5_of, unconditionally
+from brigade.engine.proving import (
+    check_same_version,
+    check_told,
+    damaged_at_source,
+    exactly,
+    hash_ranges,
+    md5_of,
+    unconditionally,
+)
 from brigade.engine.streams import StreamBody
 from brigade.errors import (
     Corrupt,
@@ -27,7 +36,7 @@ from brigade.errors import (
     StoreError,
     Truncated,
 )
-from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, Proof, is_md5_etag, multipart_count
+from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, Proof, has_parts, is_md5_etag
 from brigade.stores.base import BytesBody
 
 
@@ -73,7 +82,7 @@ class Copier:
                 info = await job.source.head(seen.key)
                 check_same_version(seen, info, job.source)
                 attributes = await self._attributes(info)
-                seen = seen._replace(opaque_etag=info.opaque_etag)
+                seen = seen._replace(opaque_etag=info.opaque_etag, checksum=info.checksum)
                 target, proof = await copy_in_parts(job, seen, attributes, self._write_late)
                 return Copied(seen, target, proof, bool(attributes.tags))
             if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
@@ -90,7 +99,7 @@ class Copier:
         able = job.target.capabilities
         if not able.multipart:
             return False
-        if job.cuts_along_source and multipart_count(seen.etag) is not None:
+        if job.cuts_along_source and has_parts(seen.etag):
             return True
         if seen.size_bytes > able.max_put_bytes:
             return True
@@ -106,8 +115,10 @@ class Copier:
             raise Truncated(
                 f"{len(data)} of {seen.size_bytes} bytes came", store=job.source.name, operation="get", key=seen.key
             )
+        if not self._md5_known(info) or info.opaque_etag:
+            check_told(info, data, job.source)
         digest = self._digest(info, data)
-        if job.cuts_along_source and multipart_count(info.etag) is not None:
+        if job.cuts_along_source and has_parts(info.etag):
             await self._check_again(seen, digest)
         attributes = await self._attributes(info)
         try:
@@ -160,8 +171,8 @@ class Copier:
                 job.distrust_source_etags()
                 raise Corrupt("the ETag is no digest of the content", store=job.source.name, key=seen.key)
             attributes = await self._attributes(reader.info)
-            promised_md5 = None if job.target.capabilities.verifies_md5 else md5
-            body = StreamBody(reader, seen.size_bytes, job.observer.moved, promised_md5=promised_md5)
+            promised = None if job.target.capabilities.verifies_md5 else digest
+            body = StreamBody(reader, seen.size_bytes, job.observer.moved, promised=promised)
             try:
                 target = await job.target.put(seen.key, body, attributes=attributes, expect=digest)
             except Corrupt:
@@ -189,6 +200,8 @@ class Copier:
             return Proof.ETAG
         if not job.trust.target_etags and job.target.capabilities.verifies_md5:
             return Proof.MD5
+        if job.target.capabilities.proves_writes:
+            return Proof.CHECKSUM
         if not job.trust.target_etags and not job.policy.require_proof:
             return Proof.SIZE
         if (await hash_ranges(job.target, unconditionally(seen), [seen.size_bytes]))[0] != digest.hex:

@@ -140,4 +140,8 @@ def carried_between(source: Capabilities, target: Capabilities) -> Carries:
         lock=source.object_lock and target.object_lock,
         acl=source.acl and target.acl,
         guess_content_type=source.local_reads and not target.local_reads,
+        identifier_metadata=target.identifier_metadata,
+        custom_time=source.custom_time and target.custom_time,
+        delete_at=source.delete_at and target.delete_at,
+        stored_classes=target.stored_classes,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from brigade.decide.parts import composite_etag, plan_parts
@@ -13,6 +13,7 @@ from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.proving import (
     check_same_piece,
+    checksum_of,
     damaged_at_source,
     exactly,
     hash_ranges,
@@ -20,26 +21,44 @@ from brigade.engine.proving import (
     new_md5,
     part_sizes_of,
     takes_parts,
+    told_crc,
     unconditionally,
 )
 from brigade.engine.streams import StreamBody
 from brigade.engine.uploads import open_upload
 from brigade.errors import Corrupt, Rejected, StoreError, Truncated
-from brigade.objects import Attributes, ObjectInfo, PartInfo, Proof
-from brigade.stores.base import ByteRange, BytesBody
+from brigade.objects import (
+    Attributes,
+    Checksum,
+    ChecksumAlgorithm,
+    ObjectInfo,
+    PartInfo,
+    Proof,
+    multipart_count,
+)
+from brigade.stores.base import ByteRange, BytesBody, ObjectReader
+from brigade.stores.digests import combined
 
 
 class Cut(NamedTuple):
     """How an object is cut. `promised` is the ETag these parts must give, None where nothing is promised.
 
     `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none. `told`: the source
-    says that it was uploaded like this, and that its ETag is a digest.
+    says that it was uploaded like this, and that its ETag is a digest. `by_part`: each part is read as the source has it,
+    with a digest of its own. `crc`: the checksum of the whole that the source tells.
     """
 
     sizes: Sequence[int]
     promised: str | None
     hashed: bool
     told: bool = False
+    by_part: bool = False
+    crc: Checksum | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """True for a plan of ours: its parts are small enough to be held in memory, and can be sent again."""
+        return self.promised is None and not self.by_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,15 @@ class _Part:
     number: int
     first: int
     size_bytes: int
+
+
+@dataclass(slots=True)
+class _Hashes:
+    """What was hashed in this run, by the number of the part. `unsure`: of some part the source told no digest."""
+
+    md5s: dict[int, str] = field(default_factory=dict)
+    crcs: dict[int, Checksum] = field(default_factory=dict)
+    unsure: bool = False
 
 
 async def copy_in_parts(
@@ -60,9 +88,9 @@ async def copy_in_parts(
     cut = await _choose_cut(job, seen)
     upload = await open_upload(job, seen, cut.sizes, attributes)
     try:
-        md5s = await _upload_missing(job, seen, cut, upload.upload_id, upload.parts)
+        hashes = await _upload_missing(job, seen, cut, upload.upload_id, upload.parts)
         parts = [upload.parts[number] for number in sorted(upload.parts)]
-        proof = await _prove_parts(job, seen, cut, parts, md5s)
+        proof = await _prove_parts(job, seen, cut, parts, hashes)
     except Corrupt:
         await upload.abort()
         raise
@@ -77,6 +105,8 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
     if job.cuts_along_source:
         sizes, told = await part_sizes_of(job.source, seen)
         if sizes is not None and takes_parts(job.target, sizes):
+            if multipart_count(seen.etag) is None:
+                return Cut(sizes, None, hashed=True, by_part=True)
             told = told and not seen.opaque_etag
             hashed = not (told and job.trust.source_multipart_etags and job.trust.target_etags)
             return Cut(sizes, seen.etag, hashed, told)
@@ -88,21 +118,19 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
         )
     except ValueError as error:
         raise Rejected(str(error), store=job.target.name, operation="put", key=seen.key) from None
-    return Cut(sizes, None, hashed=True)
+    return Cut(sizes, None, hashed=True, crc=told_crc(seen))
 
 
-async def _upload_missing(
-    job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]
-) -> dict[int, str]:
-    """Upload the parts that `done` lacks and add them to it; returns the MD5s of those that were hashed."""
-    md5s: dict[int, str] = {}
+async def _upload_missing(job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]) -> _Hashes:
+    """Upload the parts that `done` lacks and add them to it; returns the hashes of those that were hashed."""
+    hashes = _Hashes()
     missing = _missing_parts(cut.sizes, done)
     wake_next = asyncio.Semaphore(_parts_at_once(job, cut))
 
     async def upload(part: _Part) -> None:
         try:
             async with job.stream_slot:
-                done[part.number] = await _with_retries(job, seen, part, upload_id, cut, md5s)
+                done[part.number] = await _with_retries(job, seen, part, upload_id, cut, hashes)
         finally:
             wake_next.release()
 
@@ -111,12 +139,12 @@ async def _upload_missing(
             for part in missing:
                 await wake_next.acquire()
                 group.create_task(upload(part))
-    return md5s
+    return hashes
 
 
 def _parts_at_once(job: Job, cut: Cut) -> int:
     """All slots, but fewer where parts of our own plan, which are held in memory, had to grow for a huge object."""
-    if cut.promised is not None:
+    if not cut.is_ours:
         return job.limits.streams
     return max(1, job.limits.streams * job.limits.part_size_bytes // max(cut.sizes[0], job.limits.part_size_bytes))
 
@@ -131,42 +159,59 @@ def _missing_parts(sizes: Sequence[int], done: dict[int, PartInfo]) -> list[_Par
     return parts
 
 
-async def _with_retries(
-    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, md5s: dict[int, str]
-) -> PartInfo:
+async def _with_retries(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, hashes: _Hashes) -> PartInfo:
     attempts = Attempts(job.clock, job.limits.attempts)
     while True:
         try:
-            return await _upload_part(job, seen, part, upload_id, cut, md5s)
+            return await _upload_part(job, seen, part, upload_id, cut, hashes)
         except StoreError as error:
             await attempts.failed(error)
 
 
-async def _upload_part(
-    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, md5s: dict[int, str]
-) -> PartInfo:
+async def _upload_part(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, hashes: _Hashes) -> PartInfo:
     """One part: through memory under a plan of ours (it can be sent again), else streamed."""
-    byte_range = ByteRange(part.first, part.size_bytes) if part.size_bytes else None
-    async with job.source.get(seen.key, byte_range=byte_range, condition=exactly(seen)) as reader:
+    byte_range = ByteRange(part.first, part.size_bytes) if part.size_bytes and not cut.by_part else None
+    number = part.number if cut.by_part else None
+    async with job.source.get(seen.key, byte_range=byte_range, part=number, condition=exactly(seen)) as reader:
         check_same_piece(seen, reader.info, job.source)
-        if cut.promised is None:
-            data = await reader.read()
-            if len(data) != part.size_bytes:
-                raise Truncated(f"{len(data)} of {part.size_bytes} bytes came", store=job.source.name, key=seen.key)
-            digest = md5_of(data)
-            info = await job.target.put_part(seen.key, upload_id, part.number, BytesBody(data), expect=digest)
-            job.observer.moved(len(data))
-            md5s[part.number] = digest.hex
-            return info
-        md5 = new_md5() if cut.hashed else None
-        body = StreamBody(reader, part.size_bytes, job.observer.moved, md5)
-        info = await job.target.put_part(seen.key, upload_id, part.number, body)
-    if md5 is not None:
-        md5s[part.number] = md5.hexdigest()
+        if cut.is_ours:
+            return await _send_held(job, seen, part, upload_id, cut, hashes, await reader.read())
+        return await _send_streamed(job, seen, part, upload_id, cut, hashes, reader)
+
+
+async def _send_held(
+    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, hashes: _Hashes, data: bytes
+) -> PartInfo:
+    if len(data) != part.size_bytes:
+        raise Truncated(f"{len(data)} of {part.size_bytes} bytes came", store=job.source.name, key=seen.key)
+    digest = md5_of(data)
+    info = await job.target.put_part(seen.key, upload_id, part.number, BytesBody(data), expect=digest)
+    job.observer.moved(len(data))
+    hashes.md5s[part.number] = digest.hex
+    if cut.crc is not None:
+        hashes.crcs[part.number] = checksum_of(cut.crc.algorithm, data)
     return info
 
 
-async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], md5s: dict[int, str]) -> Proof:
+async def _send_streamed(
+    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, hashes: _Hashes, reader: ObjectReader
+) -> PartInfo:
+    """The body of a part as it comes; under `by_part` it is held to the digest that the source tells of the part."""
+    told = reader.info.checksum if cut.by_part else None
+    if told is not None and told.algorithm is not ChecksumAlgorithm.MD5:
+        told = None
+    md5 = new_md5() if cut.hashed and told is None else None
+    body = StreamBody(reader, part.size_bytes, job.observer.moved, md5, told)
+    info = await job.target.put_part(seen.key, upload_id, part.number, body)
+    if told is not None:
+        hashes.md5s[part.number] = told.hex
+    elif md5 is not None:
+        hashes.md5s[part.number] = md5.hexdigest()
+        hashes.unsure = True
+    return info
+
+
+async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], hashes: _Hashes) -> Proof:
     """Before anything is visible: do the target's parts give the promised ETag, or the hashes taken here?
 
     Raises `Corrupt` if they do not. Parts of an earlier run carry no hash of ours: they are proven by the promised
@@ -174,6 +219,7 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
     """
     if [part.size_bytes for part in parts] != list(cut.sizes):
         raise Corrupt("the target reports parts of other sizes", store=job.target.name, key=seen.key)
+    _check_crc(job, seen, cut, hashes)
     composite = composite_etag([part.etag for part in parts])
     if cut.promised is not None and composite == cut.promised:
         job.trust.source_multipart_proven = True
@@ -184,21 +230,30 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
             "the parts do not give the source's ETag", store=job.target.name, operation="put_part", key=seen.key
         )
     if composite is None or not job.trust.target_etags:
-        await _check_source_leg(job, seen, cut, md5s)
-        return Proof.NONE
-    return await _prove_by_hashes(job, seen, cut, parts, md5s)
+        await _check_source_leg(job, seen, cut, hashes.md5s)
+        return Proof.CHECKSUM if job.target.capabilities.proves_writes else Proof.NONE
+    return await _prove_by_hashes(job, seen, cut, parts, hashes)
 
 
-async def _prove_by_hashes(
-    job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], md5s: dict[int, str]
-) -> Proof:
+def _check_crc(job: Job, seen: ObjectInfo, cut: Cut, hashes: _Hashes) -> None:
+    """Hold the parts, all read in this run, to the checksum that the source tells of the whole."""
+    if cut.crc is None or len(hashes.crcs) < len(cut.sizes):
+        return
+    pieces = [(hashes.crcs[number], size) for number, size in enumerate(cut.sizes, 1)]
+    if combined(pieces) != cut.crc:
+        text = f"the bytes do not match the {cut.crc.algorithm} that the source tells"
+        raise Corrupt(text, store=job.source.name, operation="get", key=seen.key)
+
+
+async def _prove_by_hashes(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], hashes: _Hashes) -> Proof:
     """The source promises no ETag for this cut: hold the target's parts to the bytes as they were read.
 
     Where the source has an ETag that did not come out, or that this cut cannot give, or where parts are left from an
     earlier run, the source is read once more: damage between the source and here must not pass for another way of cutting.
     """
-    ours = [md5s.get(part.number) for part in parts]
-    if job.cuts_along_source or None in ours:
+    ours = [hashes.md5s.get(part.number) for part in parts]
+    told_each = cut.by_part and not hashes.unsure
+    if (job.cuts_along_source and not told_each) or None in ours:
         ours = list(await hash_ranges(job.source, seen, cut.sizes))
     if cut.told and job.trust.source_multipart_proven and ours == [part.etag for part in parts]:
         raise damaged_at_source(job.source, seen.key)
@@ -211,7 +266,7 @@ async def _check_source_leg(job: Job, seen: ObjectInfo, cut: Cut, md5s: dict[int
     """For a target whose parts tell nothing: what was read must be the source's bytes before it becomes visible."""
     ours = [md5s.get(number) for number in range(1, len(cut.sizes) + 1)]
     known = [md5 for md5 in ours if md5 is not None]
-    if not job.cuts_along_source or len(known) < len(ours) or composite_etag(known) == cut.promised:
+    if cut.by_part or not job.cuts_along_source or len(known) < len(ours) or composite_etag(known) == cut.promised:
         return
     if known != await hash_ranges(job.source, seen, cut.sizes):
         raise Corrupt("two reads gave different bytes", store=job.source.name, operation="get", key=seen.key)
@@ -221,7 +276,8 @@ async def _prove_whole(
     job: Job, seen: ObjectInfo, cut: Cut, target: ObjectInfo, parts: Sequence[PartInfo], proof: Proof
 ) -> Proof:
     """After completion: the whole must carry the ETag of its parts, or else it is read back."""
-    if proof is not Proof.NONE and target.etag == composite_etag([part.etag for part in parts]):
+    proven = job.target.capabilities.proves_writes or target.etag == composite_etag([part.etag for part in parts])
+    if proof is not Proof.NONE and proven:
         return proof
     ours = await hash_ranges(job.source, seen, cut.sizes)
     theirs = await hash_ranges(job.target, unconditionally(seen), cut.sizes)

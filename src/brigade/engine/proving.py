@@ -9,8 +9,12 @@ from typing import Protocol
 from brigade.decide.decide import source_print
 from brigade.decide.parts import composite_etag, fits_limits, guess_part_size, uniform_sizes
 from brigade.errors import Corrupt, SourceChanged
-from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, is_md5_etag, multipart_count
+from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, has_parts, is_md5_etag, multipart_count
 from brigade.stores.base import ByteRange, Condition, Store
+from brigade.stores.digests import new_digest
+
+# Those that cost next to nothing.
+_CHECKED_HERE = (ChecksumAlgorithm.CRC32C, ChecksumAlgorithm.CRC64NVME)
 
 
 class Hash(Protocol):
@@ -48,6 +52,29 @@ def damaged_at_source(store: Store, key: str) -> Corrupt:
     return error
 
 
+def told_crc(info: ObjectInfo) -> Checksum | None:
+    """The checksum that a store tells of an object, if one of the parts can be combined to it."""
+    told = info.checksum
+    return told if told is not None and told.algorithm in _CHECKED_HERE else None
+
+
+def checksum_of(algorithm: ChecksumAlgorithm, data: bytes) -> Checksum:
+    """The checksum of bytes in memory."""
+    digest = new_digest(algorithm)
+    digest.update(data)
+    return Checksum(algorithm, digest.hexdigest())
+
+
+def check_told(info: ObjectInfo, data: bytes, store: Store) -> None:
+    """Raise `Corrupt` where the bytes are not those that the store tells a checksum of; MD5s are the target's to check."""
+    told = told_crc(info)
+    if told is None:
+        return
+    if checksum_of(told.algorithm, data) != told:
+        text = f"the bytes do not match the {told.algorithm} that the store tells"
+        raise Corrupt(text, store=store.name, operation="get", key=info.key)
+
+
 def unconditionally(info: ObjectInfo) -> ObjectInfo:
     """The same key and size, for reading whatever version is there now."""
     return ObjectInfo(info.key, info.size_bytes, None, 0)
@@ -83,14 +110,14 @@ async def hash_ranges(store: Store, info: ObjectInfo, sizes: Sequence[int]) -> l
 
 async def part_sizes_of(store: Store, info: ObjectInfo) -> tuple[list[int] | None, bool]:
     """How an object with a multipart ETag was cut, and whether the store said so (True) or it is a guess."""
-    count = multipart_count(info.etag)
-    if count is None or info.etag is None:
+    if info.etag is None or not has_parts(info.etag):
         return None, False
     if store.capabilities.part_reads:
         told = await store.part_sizes(info.key, etag=info.etag)
         if told is not None and sum(told) == info.size_bytes:
             return told, True
-    part_size_bytes = guess_part_size(info.size_bytes, count)
+    count = multipart_count(info.etag)
+    part_size_bytes = guess_part_size(info.size_bytes, count) if count is not None else None
     return (list(uniform_sizes(info.size_bytes, part_size_bytes)) if part_size_bytes else None), False
 
 

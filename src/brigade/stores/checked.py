@@ -45,9 +45,3 @@ class CheckedBody:
         if found != self._expect.hex:
             algorithm = self._expect.algorithm
             raise Corrupt(f"the content has the {algorithm} {found} and should have {self._expect.hex}")
-
-
-def checked_body(body: Body, expect: Checksum) -> Body:
-    """The body with its check. Raises `Unsupported` for a digest that cannot be computed here."""
-    new_digest(expect.algorithm)
-    return CheckedBody(body, expect)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from brigade.errors import Unsupported
-from brigade.objects import ChecksumAlgorithm
+from brigade.objects import Checksum, ChecksumAlgorithm
 
 
 class Digest(Protocol):
@@ -17,19 +17,29 @@ class Digest(Protocol):
     def hexdigest(self) -> str: ...
 
 
-class _Crc32:
-    def __init__(self) -> None:
+class _Crc:
+    """A running checksum of so many hex digits."""
+
+    def __init__(self, function: Callable[[bytes, int], int], digits: int) -> None:
+        self._function = function
+        self._digits = digits
         self._value = 0
 
     def update(self, data: bytes, /) -> None:
-        self._value = zlib.crc32(data, self._value)
+        self._value = self._function(data, self._value)
 
     def hexdigest(self) -> str:
-        return f"{self._value:08x}"
+        return f"{self._value:0{self._digits}x}"
+
+
+def _crt(name: str, digits: int) -> Digest:
+    from awscrt import checksums
+
+    return _Crc(getattr(checksums, name), digits)
 
 
 def new_digest(algorithm: ChecksumAlgorithm) -> Digest:
-    """A running digest. Raises `Unsupported` for those that Python does not bring along."""
+    """A running digest of this kind."""
     if algorithm is ChecksumAlgorithm.MD5:
         return hashlib.md5(usedforsecurity=False)
     if algorithm is ChecksumAlgorithm.SHA256:
@@ -37,8 +47,20 @@ def new_digest(algorithm: ChecksumAlgorithm) -> Digest:
     if algorithm is ChecksumAlgorithm.SHA1:
         return hashlib.sha1(usedforsecurity=False)
     if algorithm is ChecksumAlgorithm.CRC32:
-        return _Crc32()
-    raise Unsupported(f"a {algorithm} checksum cannot be computed here", hint="use MD5, SHA-256, SHA-1 or CRC-32")
+        return _Crc(zlib.crc32, 8)
+    return _crt("crc32c", 8) if algorithm is ChecksumAlgorithm.CRC32C else _crt("crc64nvme", 16)
+
+
+def combined(pieces: Sequence[tuple[Checksum, int]]) -> Checksum:
+    """The checksum of a whole, from those of its pieces in order and their sizes in bytes; CRCs of one kind only."""
+    from awscrt import checksums
+
+    (first, _), *others = pieces
+    combine = getattr(checksums, f"combine_{first.algorithm}")
+    value = int(first.hex, 16)
+    for piece, size_bytes in others:
+        value = combine(value, int(piece.hex, 16), size_bytes)
+    return Checksum(first.algorithm, f"{value:0{len(first.hex)}x}")
 
 
 def md5_hex(data: bytes) -> str:

@@ -27,6 +27,32 @@ FULL = Attributes(
 )
 
 
+GOOGLE = Attributes(custom_time="2026-01-01T00:00:00Z", delete_at_seconds=5, metadata={"two-words": "1", "one": "2"})
+
+
+def test_what_only_some_stores_have_passes_where_both_have_it():
+    both = Carries(custom_time=True, delete_at=True)
+    assert expected_attributes("k", GOOGLE, Policy(), both) == GOOGLE
+    neither = expected_attributes("k", GOOGLE, Policy(), Carries())
+    assert (neither.custom_time, neither.delete_at_seconds) == (None, None)
+    assert differing_attributes(neither, GOOGLE) == (), "what was not asked for is no difference"
+    assert differing_attributes(GOOGLE, neither) == ("custom-time", "delete-at")
+
+
+def test_names_that_are_no_identifiers_stay_behind_where_the_target_cannot_hold_them():
+    found = expected_attributes("k", GOOGLE, Policy(), Carries(identifier_metadata=True))
+    assert found.metadata == {"one": "2"}
+
+
+def test_a_storage_class_is_expected_back_as_the_target_will_tell_it():
+    carries = Carries(storage_class=True, stored_classes={"DEEP_ARCHIVE": "GLACIER"})
+    assert expected_attributes("k", replace(FULL, storage_class="DEEP_ARCHIVE"), Policy(), carries).storage_class == (
+        "GLACIER"
+    )
+    mapped = Policy(storage_class_map={"COLD": "DEEP_ARCHIVE"})
+    assert expected_attributes("k", FULL, mapped, carries).storage_class == "GLACIER"
+
+
 def test_everything_passes_where_both_sides_can():
     assert expected_attributes("k", FULL, Policy(acl=True), ALL) == FULL
 

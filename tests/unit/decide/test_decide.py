@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from brigade.decide.actions import NO_EVIDENCE, ActionKind, Evidence, Known
 from brigade.decide.decide import CLOCK_MARGIN_NS, Rules, decide, source_print, target_print
-from brigade.objects import ObjectInfo, Proof
+from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, Proof
 from brigade.replications import AttributesMode, CompareMode, DeleteMode, Policy
 
 SECOND_NS = 1_000_000_000
 MD5_ONE, MD5_TWO = "1" * 32, "2" * 32
+MD5_OF_ONE = Checksum(ChecksumAlgorithm.MD5, MD5_ONE)
 MULTI_ONE, MULTI_TWO = MD5_ONE + "-2", MD5_TWO + "-3"
 COPY, META, DELETE, SKIP = ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.DELETE, ActionKind.SKIP
 CONFLICT, CONTENT, ATTRIBUTES = ActionKind.CONFLICT, ActionKind.EXAMINE_CONTENT, ActionKind.EXAMINE_ATTRIBUTES
@@ -105,7 +106,6 @@ def test_what_the_inventory_remembers_of_both_sides_is_the_same_with_its_proof(e
 @pytest.mark.parametrize(
     ("source", "target"),
     [
-        (info("x", modified_ns=1), info("y")),
         (info("z"), info("y")),
         (info("x"), info("w")),
         (info("x", size=3), info("y", size=3)),
@@ -114,6 +114,29 @@ def test_what_the_inventory_remembers_of_both_sides_is_the_same_with_its_proof(e
 def test_a_row_about_other_versions_proves_nothing(source, target):
     row = known(info("x"), info("y"))
     assert judge(source, target, row, rules={"content_etags": False}).kind is COPY
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "target"),
+    [
+        (info("x"), info("x", modified_ns=5_000 * SECOND_NS), info("y")),
+        (info(MULTI_ONE), info(MULTI_ONE, modified_ns=1), info("y")),
+        (info("x"), info("w")._replace(checksum=MD5_OF_ONE), info("y")._replace(checksum=MD5_OF_ONE)),
+        (info("x"), info("w")._replace(checksum=MD5_OF_ONE), info(MD5_ONE)),
+    ],
+    ids=["etag-stayed", "etag-of-parts-stayed", "digests-told", "digest-is-the-etag"],
+)
+def test_where_only_metadata_can_have_changed_no_byte_moves(before, now, target):
+    row = known(before, target)
+    rules = {"content_etags": False}
+    assert judge(now, target, row, rules=rules).kind is ATTRIBUTES
+    changed = Evidence(attributes_differ=("metadata",))
+    action = judge(now, target, row, changed, rules=rules)
+    assert (action.kind, action.proof) == (META, row.proof)
+    touched = target._replace(etag="touched", checksum=MD5_OF_ONE)
+    assert judge(now, touched, row, rules=rules).kind is COPY
+    assert judge(now, target, None, rules=rules).kind is COPY
+    assert judge(now, target, row._replace(proof=Proof.SIZE), rules=rules, require_proof=True).kind is COPY
 
 
 def test_the_time_of_a_target_without_etag_is_part_of_what_is_remembered():

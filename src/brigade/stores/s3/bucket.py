@@ -10,7 +10,7 @@ from brigade.clock import Clock
 from brigade.errors import InvalidKey, NotFound, PreconditionFailed, Rejected, StoreError, Unavailable, Unsupported
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, BytesBody, Capabilities, Condition
-from brigade.stores.checked import checked_body
+from brigade.stores.checked import CheckedBody
 from brigade.stores.s3.caller import Answer, Caller
 from brigade.stores.s3.headers import HeaderList, base64_of, info_from
 from brigade.stores.s3.settings import Encryption, S3Settings, Vendor
@@ -146,7 +146,7 @@ class Bucket:
         if expect.algorithm is ChecksumAlgorithm.MD5 and self._capabilities.verifies_md5:
             return plain, [("content-md5", base64_of(expect.hex))], UNSIGNED_PAYLOAD
         try:
-            return checked_body(body, expect), [], UNSIGNED_PAYLOAD
+            return CheckedBody(body, expect), [], UNSIGNED_PAYLOAD
         except StoreError as error:
             raise self.caller.placed(error, operation, key) from error.__cause__
 

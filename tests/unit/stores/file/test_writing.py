@@ -24,7 +24,6 @@ from brigade.errors import (
     Rejected,
     StorageFull,
     Truncated,
-    Unsupported,
 )
 from brigade.objects import NO_ATTRIBUTES, Attributes, Checksum, ChecksumAlgorithm
 from brigade.stores.base import BytesBody, Condition
@@ -51,13 +50,6 @@ async def test_the_expected_checksum_is_checked(disk, algorithm: str) -> None:
             await disk.store.put("file", BytesBody(b"x"), attributes=NO_ATTRIBUTES, expect=good)
     assert await disk.read("file") == BIG
     assert disk.temporaries() == []
-
-
-async def test_a_checksum_that_cannot_be_computed_is_refused(disk) -> None:
-    expect = Checksum(ChecksumAlgorithm.CRC64NVME, "00")
-    with pytest.raises(Unsupported):
-        await disk.store.put("file", BytesBody(b"x"), attributes=NO_ATTRIBUTES, expect=expect)
-    assert await disk.keys() == []
 
 
 @pytest.mark.parametrize(

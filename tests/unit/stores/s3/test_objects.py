@@ -65,14 +65,6 @@ async def test_a_digest_that_the_server_does_not_check_is_checked_here(open_stor
     assert server.last.body == b"hello"
 
 
-async def test_a_digest_nobody_can_check_is_refused(open_store: Any) -> None:
-    store = await open_store()
-    with pytest.raises(Unsupported, match="test:photos put 'a'"):
-        await store.put(
-            "a", BytesBody(b""), attributes=NO_ATTRIBUTES, expect=Checksum(ChecksumAlgorithm.CRC64NVME, "00" * 8)
-        )
-
-
 @pytest.mark.parametrize(("vendor", "expected"), [(Vendor.AWS, '"abc"'), (Vendor.CEPH, "abc")])
 async def test_a_condition_is_quoted_as_the_server_wants_it(
     open_store: Any, server: Any, vendor: Any, expected: Any
