@@ -17,6 +17,7 @@ from brigade.control.meters import Meters
 from brigade.control.metrics import Exposition
 from brigade.state.state import State
 from brigade.telemetry import Telemetry
+from brigade.testing.browser import Browser
 from brigade.wiring.plans import ConfiguredPlans
 from brigade.wiring.wiring import Wiring
 
@@ -59,6 +60,11 @@ def office(state, plans):
 @pytest.fixture
 def app(office):
     return make_app(office)
+
+
+@pytest.fixture
+def browser(app):
+    return Browser(app)
 
 
 @pytest.fixture

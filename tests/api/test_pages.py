@@ -56,13 +56,13 @@ NEEDS = {
     ("GET", "/stores"): Scope.READ,
     ("GET", "/stores/{name}"): Scope.READ,
     ("POST", "/stores/{name}/check"): Scope.OPERATE,
+    ("GET", "/new-store"): Scope.ADMIN,
+    ("POST", "/new-store"): Scope.ADMIN,
+    ("GET", "/stores/{name}/change"): Scope.ADMIN,
+    ("POST", "/stores/{name}/change"): Scope.ADMIN,
+    ("POST", "/stores/{name}/delete"): Scope.ADMIN,
     ("GET", "/audit"): Scope.READ,
 }
-
-
-@pytest.fixture
-def browser(app):
-    return Browser(app)
 
 
 @pytest.fixture
@@ -300,6 +300,9 @@ PAGES = [
     "/routes?bucket=pets&user=ann&method=PUT",
     "/stores",
     "/stores/ceph",
+    "/new-store",
+    "/new-store?type=s3",
+    "/new-store?type=file",
     "/audit",
 ]
 

@@ -40,7 +40,7 @@ VERBS = {
     "replication": Verb("replication", "Set up, look at, order about and wait for replications."),
     "user": Verb("user", "Make, list and delete users of the gateway."),
     "token": Verb("token", "Make, list and revoke the tokens of the API."),
-    "store": Verb("store", "Look at the stores of the configuration."),
+    "store": Verb("store", "Set up, look at and try out stores."),
     "config": Verb("config", "Write, check and describe the configuration."),
     "demo": Verb("demo", "Show the main job on two real S3 servers of its own."),
     "version": Verb("version", "Print the version."),

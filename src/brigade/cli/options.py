@@ -36,6 +36,10 @@ OfReplication = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Only where the reason holds this text.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting as in the file; the value is YAML. May be repeated."),
+]
 Include = Annotated[
     list[str] | None,
     typer.Option("--include", metavar="PATTERN", help="Take keys that match. Rules are tried in order; first wins."),
@@ -88,6 +92,20 @@ def read_option(name: str, text: str | None, parse: Callable[[str], T]) -> T | N
         return parse(text)
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def values_of(settings: list[str] | None) -> dict[str, Any]:
+    """What `--set` names. Raises `UsageError`."""
+    from brigade.config.document import read_document
+
+    values: dict[str, Any] = {}
+    for each in settings or []:
+        key, equals, text = each.partition("=")
+        if not equals or not key:
+            # The value is not repeated: it may be a secret.
+            raise UsageError("--set takes KEY=VALUE")
+        values[key] = read_document(text, f"--set {key}").values
+    return values
 
 
 def selection(

@@ -22,10 +22,6 @@ app = typer.Typer(
 _PREVIEW = "preview"
 
 Replication = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
-Setting = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting as in the file; the value is YAML. May be repeated."),
-]
 
 
 @app.callback()
@@ -68,7 +64,7 @@ def create(
     name: Replication,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
-    settings: Setting = None,
+    settings: options.Setting = None,
     api: Api = None,
     config: options.Config = None,
     state: options.State = None,
@@ -76,7 +72,7 @@ def create(
     """Set up a replication. `brigade run` begins with it within a second or so."""
 
     async def ask(client: Client) -> None:
-        wanted = {"source": source, "target": target, **_values(settings)}
+        wanted = {"source": source, "target": target, **options.values_of(settings)}
         await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
         typer.echo(f"{one_line(name)} is set up")
 
@@ -87,7 +83,7 @@ def create(
 def preview(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
-    settings: Setting = None,
+    settings: options.Setting = None,
     as_json: options.Json = False,
     api: Api = None,
     config: options.Config = None,
@@ -97,7 +93,7 @@ def preview(
     from brigade.cli.previewed import preview_lines
 
     async def ask(client: Client) -> None:
-        wanted = {"source": source, "target": target, **_values(settings)}
+        wanted = {"source": source, "target": target, **options.values_of(settings)}
         body = {"name": _PREVIEW, "settings": wanted}
         found = (await client.ask("POST", "/replications/preview", body=body)).value
         typer.echo(json.dumps(found) if as_json else "\n".join(preview_lines(found)))
@@ -108,7 +104,7 @@ def preview(
 @app.command()
 def change(
     name: Replication,
-    settings: Setting = None,
+    settings: options.Setting = None,
     api: Api = None,
     config: options.Config = None,
     state: options.State = None,
@@ -118,7 +114,7 @@ def change(
     async def ask(client: Client) -> None:
         place = f"/replications/{segment(name)}"
         seen = await client.ask("GET", place)
-        wanted = {**seen.value["settings"], **_values(settings)}
+        wanted = {**seen.value["settings"], **options.values_of(settings)}
         wanted = {key: value for key, value in wanted.items() if value is not None}
         await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
         typer.echo(f"{one_line(name)} is changed")
@@ -204,20 +200,6 @@ def _order(
         typer.echo(words)
 
     with_client(ask, api, config, state)
-
-
-def _values(settings: list[str] | None) -> dict[str, Any]:
-    """What `--set` names; the dots of a key lead nowhere: settings of a replication are flat."""
-    from brigade.config.document import read_document
-    from brigade.errors import UsageError
-
-    values: dict[str, Any] = {}
-    for each in settings or []:
-        key, equals, text = each.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {each!r} is no KEY=VALUE")
-        values[key] = read_document(text, f"--set {key}").values
-    return values
 
 
 def _line(found: dict[str, Any]) -> str:

@@ -1,35 +1,30 @@
-"""`brigade store list | check`."""
+"""`brigade store list | show | add | change | remove | check`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from brigade.cli import options
-from brigade.cli.client import Api, Client, with_client
-
-if TYPE_CHECKING:
-    from brigade.control.check import Step
-    from brigade.control.fidelity import Fidelity
-    from brigade.locations import Place
-    from brigade.stores.base import Capabilities
-    from brigade.wiring.wiring import Wiring
+from brigade.cli import options, secret_options
+from brigade.cli.client import Api, Client, segment, with_client
+from brigade.cli.text import one_line
 
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Look at the stores of the configuration.",
+    help="Set up, look at and try out stores.",
 )
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The store.")]
 
 
 @app.callback()
 def store() -> None:
-    """Look at the stores of the configuration."""
+    """Set up, look at and try out stores."""
 
 
 @app.command(name="list")
@@ -37,14 +32,87 @@ def list_stores(
     as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
 ) -> None:
     """List the stores, of the file and set up at run time, without their secrets."""
-    from brigade.cli.text import one_line
 
     async def ask(client: Client) -> None:
         for each in (await client.ask("GET", "/stores")).value:
-            where = each["settings"].get("endpoint") or each["settings"].get("root") or ""
-            problem = f"; not in force: {one_line(each['problem'])}" if each["problem"] else ""
-            line = f"{each['name']}: {each['settings'].get('type')} {one_line(str(where))}".rstrip()
-            typer.echo(json.dumps(each) if as_json else f"{line} ({each['origin']}){problem}")
+            typer.echo(json.dumps(each) if as_json else _line(each))
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def show(
+    name: Name,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Show one store with its settings, without secrets."""
+
+    async def ask(client: Client) -> None:
+        found = (await client.ask("GET", f"/stores/{segment(name)}")).value
+        settings = [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in found["settings"].items()]
+        typer.echo(json.dumps(found) if as_json else "\n".join([_line(found), *settings]))
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def add(
+    name: Name,
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="Its type, as in the file: s3, file …")],
+    settings: options.Setting = None,
+    secret_env: secret_options.FromEnvironment = None,
+    secret_file: secret_options.FromFile = None,
+    secret_prompt: secret_options.Asked = None,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Set up a store at run time. Secrets come from the environment, a file or a prompt, and are kept sealed."""
+    named = {"type": kind, **options.values_of(settings)}
+    wanted = secret_options.settings_with_secrets(named, secret_env, secret_file, secret_prompt)
+
+    async def ask(client: Client) -> None:
+        await client.ask("POST", "/stores", body={"name": name, "settings": wanted})
+        typer.echo(f"{one_line(name)} is set up")
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def change(
+    name: Name,
+    settings: options.Setting = None,
+    secret_env: secret_options.FromEnvironment = None,
+    secret_file: secret_options.FromFile = None,
+    secret_prompt: secret_options.Asked = None,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Change settings of a store that was set up at run time; those not named stay. An empty value takes one away."""
+    named = options.values_of(settings)
+    secrets = secret_options.settings_with_secrets(named, secret_env, secret_file, secret_prompt)
+
+    async def ask(client: Client) -> None:
+        place = f"/stores/{segment(name)}"
+        seen = await client.ask("GET", place)
+        wanted = secret_options.overlaid(seen.value["settings"], secrets)
+        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
+        typer.echo(f"{one_line(name)} is changed")
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def remove(name: Name, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+    """Forget a store that nothing needs, with its secrets. What is in it stays."""
+
+    async def ask(client: Client) -> None:
+        await client.ask("DELETE", f"/stores/{segment(name)}")
+        typer.echo(f"{one_line(name)} is gone; what is in it stays")
 
     with_client(ask, api, config, state)
 
@@ -57,93 +125,27 @@ def check(
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing.")] = False,
     as_json: options.Json = False,
+    api: Api = None,
     config: options.Config = None,
+    state: options.State = None,
 ) -> None:
     """Try out what a store does, step by step. Writes only below a key of its own and removes it again."""
-    from brigade.cli.session import load_wiring, run_async
-    from brigade.locations import PlaceKind
+    from brigade.cli.store_check import check_by_api, check_here, is_of_run_time
 
-    wiring = load_wiring(config)
-    known = wiring.loaded.config.stores if wiring.loaded else {}
-    place = wiring.place(f"{location}:" if location in known else location)
-    if place.kind is PlaceKind.STORE and not place.rest and not wiring.is_directory(place):
-        raise typer.Exit(_buckets(wiring, place, as_json=as_json))
-    other = wiring.place(target) if target else None
-    raise typer.Exit(run_async(lambda: _check(wiring, place, other, read_only=read_only, as_json=as_json)))
-
-
-def _buckets(wiring: Wiring, place: Place, *, as_json: bool) -> int:
-    """Without a bucket only reaching, signing and the list of buckets can be tried."""
-    from brigade.cli.session import run_async
-    from brigade.control.check import Step, Verdict
-
-    names = run_async(lambda: wiring.buckets(place))
-    steps = [Step("reach", Verdict.OK), Step("sign", Verdict.OK), Step("list", Verdict.OK, f"{len(names)} buckets")]
-    if as_json:
-        typer.echo(json.dumps({"steps": [step._asdict() for step in steps], "buckets": names}))
-        return 0
-    for step in steps:
-        _print_step(step)
-    example = names[0] if names else "bucket"
-    typer.echo(f"for the rest name a bucket: brigade store check {place.store}:{example}")
-    return 0
-
-
-async def _check(wiring: Wiring, place: Place, other: Place | None, *, read_only: bool, as_json: bool) -> int:
-    from brigade.control.check import Verdict, check_store
-    from brigade.control.fidelity import EVERYTHING, fidelity
-
-    store = wiring.store(place)
-    steps = []
-    try:
-        async for step in check_store(store, wiring.clock, read_only=read_only):
-            steps.append(step)
-            if not as_json:
-                _print_step(step)
-        able = store.capabilities
-    finally:
-        await store.close()
-    failed = any(step.verdict is Verdict.FAILED for step in steps)
-    if not as_json and failed:
-        return 1
-    rows = fidelity(able, await _capabilities(wiring, other)) if other else fidelity(EVERYTHING, able)
-    if as_json:
-        _print_json(steps, able, rows)
+    if is_of_run_time(location, api, config, state):
+        code = with_client(
+            lambda client: check_by_api(client, location, target, read_only=read_only, as_json=as_json),
+            api,
+            config,
+            state,
+        )
     else:
-        title = f"{place.text} → {other.text}" if other else f"what {place.text} holds of an object"
-        _print_tables(able, rows, title)
-    return 1 if failed else 0
+        code = check_here(config, location, target, read_only=read_only, as_json=as_json)
+    raise typer.Exit(code)
 
 
-async def _capabilities(wiring: Wiring, place: Place) -> Capabilities:
-    store = wiring.store(place)
-    try:
-        await store.open()
-        return store.capabilities
-    finally:
-        await store.close()
-
-
-def _print_step(step: Step) -> None:
-    from brigade.cli.text import one_line
-
-    typer.echo(f"{step.name:20}{step.verdict:9}{one_line(step.detail)}".rstrip())
-
-
-def _print_tables(able: Capabilities, rows: Sequence[Fidelity], title: str) -> None:
-    typer.echo("\ncapabilities")
-    for name, value in asdict(able).items():
-        words = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        typer.echo(f"  {name.replace('_', ' '):26}{words}")
-    typer.echo(f"\n{title}")
-    for row in rows:
-        typer.echo(f"  {row.what:26}{row.fate:14}{row.why}")
-
-
-def _print_json(steps: Sequence[Step], able: Capabilities, rows: Sequence[Fidelity]) -> None:
-    document = {
-        "steps": [step._asdict() for step in steps],
-        "capabilities": asdict(able),
-        "fidelity": [row._asdict() for row in rows],
-    }
-    typer.echo(json.dumps(document))
+def _line(found: Mapping[str, Any]) -> str:
+    where = found["settings"].get("endpoint") or found["settings"].get("root") or ""
+    problem = f"; not in force: {one_line(found['problem'])}" if found["problem"] else ""
+    line = f"{one_line(found['name'])}: {one_line(str(found['settings'].get('type')))} {one_line(str(where))}".rstrip()
+    return f"{line} ({found['origin']}){problem}"

@@ -15,7 +15,7 @@ from brigade.replications import MaxDelete
 class Section(BaseModel):
     """A part of the configuration: every key is known, every value has its type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=False, allow_inf_nan=False)
 
 
 def _reading(parse: Callable[[Any], Any]) -> BeforeValidator:

@@ -11,7 +11,7 @@ from brigade.config.fields import Bandwidth, Count, Duration, Secret, Section, S
 from brigade.stores.base import ListingOrder
 
 
-class _Limited(Section):
+class Limited(Section):
     """Limits of one store, shared by every replication that uses its endpoint."""
 
     concurrency: Annotated[Count | None, Field(description="Requests at once")] = None
@@ -19,7 +19,7 @@ class _Limited(Section):
     bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second, read and written together")] = None
 
 
-class S3Section(_Limited):
+class S3Section(Limited):
     """An S3-compatible endpoint."""
 
     type: Literal["s3"]
@@ -60,7 +60,7 @@ class S3Section(_Limited):
     queue: Annotated[QueueSection | None, Field(description="The queue of SQS that its buckets send events to")] = None
 
 
-class FileSection(_Limited):
+class FileSection(Limited):
     """A directory."""
 
     type: Literal["file"]
@@ -74,7 +74,7 @@ class FileSection(_Limited):
     write_threads: Annotated[Count | None, Field(description="Threads that write")] = None
 
 
-class MemorySection(_Limited):
+class MemorySection(Limited):
     """A store in the memory of this process, for tests and for trying a configuration out."""
 
     type: Literal["memory"]

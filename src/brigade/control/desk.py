@@ -15,6 +15,7 @@ from brigade.state.state import State
 if TYPE_CHECKING:
     from brigade.control.routing import Known as Routed
     from brigade.control.steering import Effects
+    from brigade.control.store_fields import StoreField
     from brigade.control.work import Work
     from brigade.stores.base import Store
 
@@ -27,6 +28,9 @@ class Plans(Protocol):
 
     def problems(self, documents: Sequence[Document]) -> Mapping[tuple[DocumentKind, str], str]:
         """What of the documents, sealed, does not fit into the file, and why."""
+
+    def store_fields(self) -> Mapping[str, Sequence[StoreField]]:
+        """The types of stores, and what can be said of each."""
 
     def sealer(self) -> Sealer:
         """Raises `ConfigError` without a key."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brigade.config.describing import store_fields
 from brigade.config.load import Loaded
 from brigade.control.desk import Desk
 from brigade.control.routing import Known as Routed
 from brigade.control.sealing import Sealer
 from brigade.control.status import Known
 from brigade.control.steering import Effects
+from brigade.control.store_fields import StoreField
 from brigade.control.work import Work
 from brigade.errors import ConfigError, UsageError
 from brigade.locations import Place, PlaceKind
@@ -38,6 +40,9 @@ class ConfiguredPlans:
 
     def problems(self, documents: Sequence[Document]) -> Mapping[tuple[DocumentKind, str], str]:
         return self._merge(documents).problems
+
+    def store_fields(self) -> Mapping[str, Sequence[StoreField]]:
+        return store_fields()
 
     def sealer(self) -> Sealer:
         return sealer_of(self._file)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import APIRouter, Response
 
 from brigade.api.pages.rendering import go_to, is_fragment
 from brigade.api.pages.settings import Choices, settings_of
-from brigade.api.pages.visit import Administering, PageRoute, Visit, address
+from brigade.api.pages.visit import Administering, PageRoute, Told, Visit, address
 from brigade.control import setting_up
 from brigade.control.previewing import Preview, Previews
 from brigade.errors import BrigadeError
@@ -17,13 +17,6 @@ from brigade.state.control_rows import DocumentKind
 router = APIRouter(route_class=PageRoute)
 
 _KIND = DocumentKind.REPLICATION
-
-
-class Told(NamedTuple):
-    """What speaks against it."""
-
-    message: str
-    hint: str
 
 
 @router.get("/new")

@@ -5,11 +5,23 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from brigade.api.office import Office
-from brigade.api.pages import assets, audit, creating, failures, login, overview, replication, routes, runs, stores
+from brigade.api.pages import (
+    assets,
+    audit,
+    creating,
+    failures,
+    login,
+    overview,
+    replication,
+    routes,
+    runs,
+    setting_stores,
+    stores,
+)
 from brigade.api.pages.sessions import Sessions
 from brigade.control.previewing import Previews
 
-PARTS = (assets, login, overview, replication, creating, failures, runs, routes, stores, audit)
+PARTS = (assets, login, overview, replication, creating, failures, runs, routes, setting_stores, stores, audit)
 
 
 def install_pages(app: FastAPI, office: Office) -> None:

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from brigade.api.pages.rendering import HEADERS, go_to, is_fragment
-from brigade.api.pages.visit import Administering, Looking, Operating, PageRoute, Visit, address
+from brigade.api.pages.visit import Administering, Looking, Operating, PageRoute, Visit, address, version_of
 from brigade.control import lately, ordering, setting_up
 from brigade.control.failures import Which, by_reason, first_failures
 from brigade.control.going import going
 from brigade.control.overview import Glance, look
 from brigade.control.pulse import INTERVAL_SECONDS
-from brigade.errors import Missing, UsageError
+from brigade.errors import Missing
 from brigade.state.control_rows import Ask, DocumentKind, Order, Sample
 
 router = APIRouter(route_class=PageRoute)
@@ -86,10 +86,7 @@ async def order(visit: Operating, what: str) -> Response:
 @router.post("/delete")
 async def delete(visit: Administering) -> Response:
     """Keep it in step no more."""
-    version = visit.field("version")
-    if not version.isdecimal() or len(version) > 18:
-        raise UsageError("the form names no version", hint="load the page again")
-    await setting_up.delete(visit.desk, _KIND, visit.field("name"), version=int(version))
+    await setting_up.delete(visit.desk, _KIND, visit.field("name"), version=version_of(visit))
     return go_to(visit.request, "/")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response
@@ -20,13 +20,20 @@ from brigade.api.pages.sessions import Session, Sessions
 from brigade.api.rates import identified
 from brigade.control.access import Identity, Scope, identity_of
 from brigade.control.desk import Desk
-from brigade.errors import BrigadeError
+from brigade.errors import BrigadeError, UsageError
 
 _MOST_FIELDS = 200
 
 
 class LoginNeeded(Exception):
     """Nobody knows yet who this is."""
+
+
+class Told(NamedTuple):
+    """What speaks against a form."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,14 @@ def address(path: str, **query: object) -> str:
     """Where a page is; what of the query is None or empty is left out."""
     said = {name: value for name, value in query.items() if value not in (None, "")}
     return quote(path) + (f"?{urlencode(said)}" if said else "")
+
+
+def version_of(visit: Visit) -> int:
+    """Which version of the settings the form was made from. Raises `UsageError`."""
+    text = visit.field("version")
+    if not text.isdecimal() or len(text) > 18:
+        raise UsageError("the form names no version", hint="load the page again")
+    return int(text)
 
 
 def sessions_of(request: Request) -> Sessions:
