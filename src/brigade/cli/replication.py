@@ -105,17 +105,26 @@ def preview(
 def change(
     name: Replication,
     settings: options.Setting = None,
+    is_preview: Annotated[
+        bool, typer.Option("--preview", help="Tell what it would do with these settings, and change nothing.")
+    ] = False,
     api: Api = None,
     config: options.Config = None,
     state: options.State = None,
 ) -> None:
     """Change settings of a replication that was set up at run time; those not named stay. An empty value takes one away."""
+    from brigade.cli.previewed import preview_lines
 
     async def ask(client: Client) -> None:
         place = f"/replications/{segment(name)}"
         seen = await client.ask("GET", place)
         wanted = {**seen.value["settings"], **options.values_of(settings)}
         wanted = {key: value for key, value in wanted.items() if value is not None}
+        if is_preview:
+            body = {"name": name, "settings": wanted}
+            found = (await client.ask("POST", "/replications/preview", body=body)).value
+            typer.echo("\n".join(preview_lines(found)))
+            return
         await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
         typer.echo(f"{one_line(name)} is changed")
 

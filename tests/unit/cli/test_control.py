@@ -76,6 +76,17 @@ def test_runs_and_reports_are_told_in_lines(with_runs):
     assert (ran.code, ran.out, "there is no run 2" in ran.err) == (2, "", True)
 
 
+def test_a_change_is_previewed_and_then_made(brigade, write, tmp_path: Path):
+    write(**{"brigade.yaml": CONFIG, "data__c__one": "1", "data__d__x": "2"})
+    assert brigade("replication", "create", "files", "disk:c", "disk:d").code == 0
+    ran = brigade("replication", "change", "files", "--set", "delete=mirror", "--set", "max_delete=1", "--preview")
+    assert (ran.code, "delete" in ran.out) == (0, True), ran
+    assert json.loads(brigade("replication", "show", "files", "--json").out)["version"] == 1
+    assert brigade("replication", "change", "files", "--set", "delete=mirror").code == 0
+    assert json.loads(brigade("replication", "show", "files", "--json").out)["settings"]["delete"] == "mirror"
+    assert (tmp_path / "data" / "d" / "x").read_text() == "2"
+
+
 def test_waiting_ends_when_it_is_in_step_and_gives_up_in_time(with_runs):
     assert with_runs("replication", "wait", "photos", "--in-step")[:2] == (0, "photos: in step\n")
     with_runs("replication", "reconcile", "photos")

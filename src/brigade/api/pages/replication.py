@@ -27,6 +27,7 @@ _GROUPS = 5
 
 _SAID = {
     "created": "It is set up. The first run begins as soon as a worker has heard of it.",
+    "changed": "It is changed. Workers take it up within a second or so.",
     "pause": "It is paused. What changes meanwhile is noted.",
     "resume": "It goes on.",
     "reconcile": "A reconcile was asked for. It begins within a second or so.",

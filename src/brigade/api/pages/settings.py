@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -66,6 +66,10 @@ _USUAL = (
     ("metadata", "attributes", AttributesMode.AUTO),
 )
 
+_SHOWN = {"source", "target", "live", "filters", *(name for _, name, _ in _USUAL)} | {
+    name for name, *_ in (*Choices.on, *Choices.off, *Choices.limits)
+}
+
 
 def settings_of(form: FormData) -> dict[str, Any]:
     """The settings as they would stand in the file: what is as usual is left out. Raises `UsageError`."""
@@ -86,6 +90,34 @@ def settings_of(form: FormData) -> dict[str, Any]:
     if filters := list(_filters(_text(form, "filters"))):
         found["filters"] = filters
     return found
+
+
+def form_of(settings: Mapping[str, Any]) -> FormData:
+    """The fields as settings fill them in."""
+    fields: list[tuple[str, str]] = [(name, _plain(settings.get(name))) for name in ("source", "target")]
+    fields += [(field, _plain(settings.get(name, usual))) for field, name, usual in _USUAL]
+    fields += [(name, _plain(settings.get(name))) for name, _, _ in Choices.limits]
+    fields += [(name, "yes") for name, _ in Choices.on if settings.get(name, True)]
+    fields += [(name, "yes") for name, _ in Choices.off if settings.get(name, False)]
+    fields += [("live", _plain(each)) for each in settings.get("live") or ()]
+    rules = [f"{sign} {pattern}" for rule in settings.get("filters") or () for sign, pattern in rule.items()]
+    return FormData([*fields, ("filters", "\n".join(rules))])
+
+
+def changed(form: FormData, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form makes of these settings. What it has no field for, or nobody has touched, stays as it was.
+
+    Raises `UsageError`.
+    """
+    wanted, same = settings_of(form), settings_of(form_of(before))
+    kept = {name: value for name, value in before.items() if name not in _SHOWN}
+    return kept | {
+        name: before.get(name, value) if same.get(name) == value else value for name, value in wanted.items()
+    }
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _filters(text: str) -> Iterator[dict[str, str]]:
