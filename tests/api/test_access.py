@@ -59,6 +59,7 @@ NEEDS = {
     ("POST", "/replications/{name}/cancel"): Scope.OPERATE,
     ("GET", "/runs"): Scope.READ,
     ("GET", "/runs/{run_id}"): Scope.READ,
+    ("GET", "/runs/{run_id}/ranges"): Scope.READ,
     ("GET", "/runs/{run_id}/report"): Scope.READ,
     ("GET", "/runs/{run_id}/report.jsonl"): Scope.READ,
     ("GET", "/activity"): Scope.READ,

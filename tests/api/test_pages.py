@@ -353,6 +353,27 @@ async def test_a_report_is_downloaded_as_it_is_filtered(browser, furnished):
     assert [json.loads(line)["key"] for line in page.text.splitlines()] == [NOISE]
 
 
+async def test_a_shared_run_shows_who_worked_on_which_keys(browser, ask, furnished, state):
+    assert "Who worked on which keys" not in (await browser.get("/runs/1")).text
+    number = await state.replications.ensure("shared", "x")
+    run = await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 60, shared=True)
+    (whole,) = (await state.ranges.look(run)).ranges
+    part = await state.ranges.claim(whole, Owner.current(), 60)
+    await state.ranges.split(part, SCRIPT)
+    page = await browser.get(f"/runs/{run.id}")
+    assert "2 parts" in page.text
+    assert "<script>alert" not in page.text
+    first, second = (await ask("GET", f"/runs/{run.id}/ranges")).json()
+    assert (first["after"], first["upto"], first["state"], first["worker"]) == (
+        "",
+        SCRIPT,
+        "running",
+        Owner.current().label,
+    )
+    assert (second["after"], second["upto"], second["state"], second["worker"]) == (SCRIPT, None, "waiting", None)
+    assert (await ask("GET", "/runs/1/ranges")).json() == []
+
+
 async def test_failures_are_tried_again_and_dismissed(browser, furnished, state):
     page = await browser.send(
         "/failures", "/failures/dismiss", {"replication": "photos", "key": json.dumps(NOISE), "note": "no"}

@@ -118,8 +118,10 @@ async def test_a_login_holds_at_every_process_and_after_a_kill_until_its_token_i
     configure(brigade, tmp_path)
     token = (await brigade("token", "create", "ann")).out.strip()
     # While there is none at all, nobody on this machine needs one.
-    assert (await brigade("token", "create", "bob")).code == 0
     process, url = await started(brigade)
+    root = (await brigade("token", "create", "root", "--scope", "admin")).out.strip()
+    made = await brigade("token", "create", "bob", env={"BRIGADE_API": url, "BRIGADE_TOKEN": root})
+    assert (made.code, made.out.startswith("brg_")) == (0, True), made.words
     status, cookie = await asyncio.to_thread(look, url, None, {"token": token})
     assert (status, await asyncio.to_thread(look, url)) == (303, (303, ""))
     second, second_url = await started(brigade)
@@ -150,6 +152,7 @@ async def test_the_first_token_locks_the_door_and_opens_it_to_others(brigade, tm
     known = {"BRIGADE_API": url, "BRIGADE_TOKEN_FILE": str(tmp_path / "token")}
     assert (await brigade("replication", "pause", "files", env=known)).code == 0
     assert "scope admin" in (await brigade("replication", "delete", "files", env=known)).err
+    assert "scope admin" in (await brigade("token", "list", env=known)).err
     (listed,) = (await brigade("token", "list", "--json")).lines
     assert (listed["name"], listed["used"] is not None) == ("ann", True)
     assert (await brigade("token", "revoke", listed["id"])).code == 0

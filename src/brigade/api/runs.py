@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from brigade.api.office import Reader
-from brigade.api.shapes import LineShape, Page, RunShape
+from brigade.api.shapes import LineShape, Page, RangeShape, RunShape
 from brigade.control import history
 from brigade.control.history import Lines
+from brigade.state.rows import RunKind
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -32,11 +33,12 @@ Wanted = Annotated[Lines, Depends(_wanted)]
 async def list_runs(
     desk: Reader,
     replication: Annotated[str | None, Query(min_length=1, max_length=400)] = None,
+    kind: RunKind | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="`next` of the page before")] = None,
 ) -> Page[RunShape]:
     """The runs of a replication, or of all, the newest first."""
-    found = await history.runs(desk.state, replication, limit, before=before)
+    found = await history.runs(desk.state, replication, limit, before=before, kind=kind)
     following = str(found[-1][1].id) if len(found) == limit else None
     return Page[RunShape](items=[RunShape.of(name, run) for name, run in found], next=following)
 
@@ -47,6 +49,13 @@ async def show_run(desk: Reader, run_id: RunId) -> RunShape:
     run = await history.run_of(desk.state, run_id)
     names = {row.id: row.name for row in await desk.state.replications.all()}
     return RunShape.of(names[run.replication_id], run)
+
+
+@router.get("/{run_id}/ranges")
+async def list_ranges(desk: Reader, run_id: RunId) -> list[RangeShape]:
+    """The ranges of keys that workers share, in key order; none where one worker does the run alone."""
+    run = await history.run_of(desk.state, run_id)
+    return [RangeShape.of(part) for part in (await desk.state.ranges.look(run)).ranges]
 
 
 @router.get("/{run_id}/report")

@@ -13,7 +13,7 @@ from brigade.control.access import Scope
 from brigade.control.setting_up import Origin, Shown
 from brigade.control.status import Standing, Status
 from brigade.state.control_rows import AuditRow, Order, TokenRow
-from brigade.state.rows import Run, RunKind, RunState
+from brigade.state.rows import KeyRange, RangeState, Run, RunKind, RunState
 
 _SECOND_NS = 1_000_000_000
 
@@ -63,6 +63,21 @@ class RunShape(BaseModel):
             counts=dict(run.counts),
             owner=run.owner.label,
         )
+
+
+class RangeShape(BaseModel):
+    """A part of a run: the keys behind `after` up to and including `upto`."""
+
+    after: Key
+    upto: Key | None = Field(description="Null: to the end")
+    state: RangeState
+    worker: str | None = Field(description="Who works on it, or did")
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, part: KeyRange) -> RangeShape:
+        worker = None if part.owner is None else part.owner.label
+        return cls(after=part.after, upto=part.upto, state=part.state, worker=worker, counts=dict(part.tally.counts))
 
 
 class LineShape(BaseModel):

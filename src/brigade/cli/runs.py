@@ -1,4 +1,4 @@
-"""`brigade runs list | show | report`."""
+"""`brigade runs list | show | ranges | report`."""
 
 from __future__ import annotations
 
@@ -70,6 +70,26 @@ def show(
 
 
 @app.command()
+def ranges(
+    run_id: RunId,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Show which worker has which keys of a run that several share."""
+
+    async def ask(client: Client) -> None:
+        found = (await client.ask("GET", f"/runs/{run_id}/ranges")).value
+        for part in found:
+            typer.echo(json.dumps(part) if as_json else _range_line(part))
+        if not found and not as_json:
+            typer.echo("one worker does all of it")
+
+    with_client(ask, api, config, state, needs_config=False)
+
+
+@app.command()
 def report(
     run_id: RunId,
     action: Annotated[str | None, typer.Option("--action", metavar="ACTION", help="Of a sync: copy, delete …")] = None,
@@ -116,6 +136,14 @@ def run_line(run: Mapping[str, Any]) -> str:
         f"{run['id']}  {one_line(run['replication'])}  {run['kind']}  {run['state']}  {second(run['started'])}{ended}"
     )
     return "  ".join([what, ", ".join(counts)]).rstrip()
+
+
+def _range_line(part: Mapping[str, Any]) -> str:
+    first = quote_key(part["after"]) if part["after"] else "the beginning"
+    last = "the end" if part["upto"] is None else quote_key(part["upto"])
+    counts = [f"{part['counts'][name]} {name}" for name in ("considered", "copied") if part["counts"].get(name)]
+    what = f"behind {first} to {last}  {part['state']}"
+    return "  ".join(each for each in (what, one_line(part["worker"] or ""), ", ".join(counts)) if each)
 
 
 def _report_line(line: Mapping[str, Any]) -> str:

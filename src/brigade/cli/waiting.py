@@ -11,10 +11,10 @@ import typer
 from brigade.cli.client import Client, segment
 from brigade.cli.text import one_line
 from brigade.clock import Clock, SystemClock
+from brigade.errors import UsageError
 
 _LOOK_SECONDS = 1.0
 _KINDS = {"reconcile_asked": "sync", "verify_asked": "verify"}
-_RUNS = "100"
 
 
 async def wait_for(
@@ -50,13 +50,22 @@ async def _still_asked(client: Client, name: str, order: Mapping[str, Any]) -> s
     asked = {kind: order[field] for field, kind in _KINDS.items() if order[field] is not None}
     if not asked:
         return ""
-    newest = await client.ask("GET", "/runs", query={"limit": _RUNS})
-    mine = [run for run in newest.value["items"] if run["replication"].partition("/")[0] == name]
     for kind, moment in asked.items():
-        since = datetime.fromisoformat(moment)
-        if not any(run["kind"] == kind and datetime.fromisoformat(run["started"]) >= since for run in mine):
+        newest = await _newest(client, name, kind)
+        if newest is None or newest < datetime.fromisoformat(moment):
             return f"a {kind} is asked for and has not begun"
     return ""
+
+
+async def _newest(client: Client, name: str, kind: str) -> datetime | None:
+    """When the newest run of a kind began, of a whole store that of any bucket; None before the first."""
+    query = {"replication": name, "kind": kind, "limit": "1"}
+    try:
+        found = (await client.ask("GET", "/runs", query=query)).value["items"]
+    except UsageError:
+        # It is set up, and the state knows nothing of it yet.
+        return None
+    return datetime.fromisoformat(found[0]["started"]) if found else None
 
 
 def _standings(found: Mapping[str, Any]) -> str:

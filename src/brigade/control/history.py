@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brigade.errors import Missing
-from brigade.state.rows import Run
+from brigade.state.rows import Run, RunKind
 from brigade.state.state import State
 
 
@@ -38,19 +38,19 @@ class Lines:
 
 
 async def runs(
-    state: State, replication: str | None, limit: int, *, before: int | None = None
+    state: State, replication: str | None, limit: int, *, before: int | None = None, kind: RunKind | None = None
 ) -> list[tuple[str, Run]]:
     """The newest runs of a replication, of each bucket of a whole store, or of all, newest first. Raises `Missing`."""
     rows = await state.replications.all()
     if replication is None:
         names = {row.id: row.name for row in rows}
-        return [(names[run.replication_id], run) for run in await state.runs.latest(limit, before_id=before)]
+        return [(names[run.replication_id], run) for run in await state.runs.latest(limit, before_id=before, kind=kind)]
     chosen = [row for row in rows if row.name == replication or row.name.startswith(f"{replication}/")]
     if not chosen:
         raise Missing(f"the state knows no replication {replication!r}", hint="it is known when it has run once")
     found: list[tuple[str, Run]] = []
     for row in chosen:
-        found += [(row.name, run) for run in await state.runs.history(row.id, limit, before_id=before)]
+        found += [(row.name, run) for run in await state.runs.history(row.id, limit, before_id=before, kind=kind)]
     return sorted(found, key=lambda each: -each[1].id)[:limit]
 
 

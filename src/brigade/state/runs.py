@@ -137,11 +137,13 @@ class Runs:
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return {row.replication_id: to_run(row) for row in rows}
 
-    async def latest(self, limit: int, *, before_id: int | None = None) -> list[Run]:
+    async def latest(self, limit: int, *, before_id: int | None = None, kind: RunKind | None = None) -> list[Run]:
         """The newest runs of all replications, newest first."""
         query = select(runs).order_by(runs.c.id.desc()).limit(limit)
         if before_id is not None:
             query = query.where(runs.c.id < before_id)
+        if kind is not None:
+            query = query.where(runs.c.kind == kind.value)
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())
         return [to_run(row) for row in rows]
 

@@ -96,6 +96,73 @@ def test_waiting_ends_when_it_is_in_step_and_gives_up_in_time(with_runs):
     assert with_runs("replication", "wait", "nothing").code == 2
 
 
+def test_waiting_finds_its_run_among_many_of_others_and_of_the_other_kind(with_runs, tmp_path: Path):
+    with_runs("replication", "reconcile", "photos")
+
+    async def fill() -> None:
+        state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+        (mine,) = await state.replications.all()
+        asked = await state.runs.begin(mine.id, RunKind.SYNC, {}, Owner.current(), 60)
+        await state.runs.finish(asked, RunState.DONE, {})
+        other = await state.replications.ensure("other", "x")
+        for number, kind in [(other, RunKind.SYNC), (mine.id, RunKind.VERIFY)] * 60:
+            run = await state.runs.begin(number, kind, {}, Owner.current(), 60)
+            await state.runs.finish(run, RunState.DONE, {})
+        await state.close()
+
+    asyncio.run(fill())
+    assert with_runs("replication", "wait", "photos", "--timeout", "1s")[:2] == (0, "photos: in step\n")
+
+
+def test_waiting_for_what_has_never_run_goes_on(brigade, write):
+    write(**{"brigade.yaml": CONFIG})
+    assert brigade("replication", "reconcile", "photos").code == 0
+    ran = brigade("replication", "wait", "photos", "--timeout", "100ms")
+    assert (ran.code, ran.err) == (1, "photos: a sync is asked for and has not begun\n")
+
+
+def test_tokens_are_made_listed_and_revoked(brigade, write, tmp_path: Path):
+    write(**{"brigade.yaml": CONFIG})
+    assert brigade("token", "list").out == "there is no token\n"
+    token = brigade("token", "create", "ann", "--scope", "admin", "--lifetime", "1h").out.strip()
+    (listed,) = [json.loads(line) for line in brigade("token", "list", "--json").out.splitlines()]
+    assert (listed["name"], listed["scope"], listed["used"], token.split("_")[1]) == (
+        "ann",
+        "admin",
+        None,
+        listed["id"],
+    )
+    assert "used never" in brigade("token", "list").out
+    for arguments in (["create", "x", "--scope", "root"], ["create", "x", "--lifetime", "soon"], ["revoke", "x"]):
+        assert brigade("token", *arguments).code == 2, arguments
+    assert brigade("token", "revoke", listed["id"]).out == "revoked\n"
+    assert brigade("token", "list", "--json").out == ""
+
+
+def test_ranges_of_a_shared_run_are_told_in_lines(with_runs, tmp_path: Path):
+    async def fill() -> None:
+        state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+        (mine,) = await state.replications.all()
+        me = Owner.current()
+        run = await state.runs.begin(mine.id, RunKind.SYNC, {}, me, 60, shared=True)
+        (whole,) = (await state.ranges.look(run)).ranges
+        part = await state.ranges.claim(whole, me, 60)
+        assert part is not None
+        await state.ranges.split(part, "m\n")
+        await state.close()
+
+    asyncio.run(fill())
+    first, second = with_runs("runs", "ranges", "2").out.splitlines()
+    assert first.startswith("behind the beginning to 'm\\n'  running  ")
+    assert second == "behind 'm\\n' to the end  waiting"
+    assert [json.loads(line)["after"] for line in with_runs("runs", "ranges", "2", "--json").out.splitlines()] == [
+        "",
+        "m\n",
+    ]
+    assert with_runs("runs", "ranges", "1").out == "one worker does all of it\n"
+    assert with_runs("runs", "ranges", "9").code == 2
+
+
 def test_top_prints_lines_where_there_is_no_terminal(with_runs):
     ran = with_runs("top", "--once")
     assert ran.code == 0
@@ -146,7 +213,7 @@ def test_a_preview_is_the_plan_in_lines(brigade, write):
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("brigade ru", {"run", "runs"}), ("brigade runs ", {"list", "show", "report"})]
+    ("typed", "offered"), [("brigade ru", {"run", "runs"}), ("brigade runs ", {"list", "show", "ranges", "report"})]
 )
 def test_the_shell_completes_verbs(brigade, monkeypatch, capfd, typed, offered):
     monkeypatch.setenv("_BRIGADE_COMPLETE", "complete_bash")

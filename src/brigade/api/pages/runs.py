@@ -70,6 +70,7 @@ async def show_run(
     return visit.show(
         "run.html",
         run=run,
+        parts=(await state.ranges.look(run)).ranges,
         name=names.get(run.replication_id, ""),
         is_verify=run.kind is RunKind.VERIFY,
         asked=asked,
