@@ -25,7 +25,7 @@ class Fidelity(NamedTuple):
     why: str
 
 
-# A store that has all there is: the source to judge a single store by.
+# A store that has all that S3 has: the source to judge a single store by.
 EVERYTHING = Capabilities(tags=True, storage_classes=True, acl=True, object_lock=True)
 
 _ASPECTS = (
@@ -36,16 +36,25 @@ _ASPECTS = (
     ("ACL", "acl"),
     ("object lock", "object_lock"),
 )
+# What few stores have is a row only where the source is one of them.
+_RARE_ASPECTS = (("custom time", "custom_time"), ("time of deletion", "delete_at"))
 
 
 def fidelity(source: Capabilities, target: Capabilities) -> list[Fidelity]:
     """Every aspect of an object and what a copy from `source` to `target` makes of it."""
     rows = [_keys(source, target), _content(source, target)]
     rows += [_aspect(what, getattr(source, name), getattr(target, name)) for what, name in _ASPECTS]
+    rows += [_aspect(what, True, getattr(target, name)) for what, name in _RARE_ASPECTS if getattr(source, name)]
     # A directory has no metadata of its own that could be empty.
     can_be_empty = source.metadata and source.empty_metadata_values and not source.local_reads
     if can_be_empty and target.metadata and not target.empty_metadata_values:
         rows.append(Fidelity("empty metadata values", Fate.LOST, "the target drops them"))
+    if source.metadata and target.metadata and target.identifier_metadata and not source.identifier_metadata:
+        why = "names that are no identifiers (two-words) stay behind"
+        rows.append(Fidelity("metadata names", Fate.PARTLY, why))
+    if source.storage_classes and target.storage_classes and target.stored_classes:
+        renamed = ", ".join(f"{given} becomes {told}" for given, told in target.stored_classes.items())
+        rows.append(Fidelity("storage class names", Fate.PARTLY, renamed))
     return rows
 
 
@@ -75,4 +84,6 @@ def _content(source: Capabilities, target: Capabilities) -> Fidelity:
         return Fidelity("content", Fate.CARRIED, "proven by the ETags of both sides")
     if target.verifies_md5:
         return Fidelity("content", Fate.CARRIED, "proven by its MD5, which the target checks")
+    if target.proves_writes:
+        return Fidelity("content", Fate.CARRIED, "proven by a checksum, which the target computes")
     return Fidelity("content", Fate.CARRIED, "proven by reading it back")

@@ -33,6 +33,21 @@ def test_empty_metadata_values_are_a_row_only_where_they_are_lost():
     assert "empty metadata values" not in fates(drops, drops)
 
 
+def test_what_few_stores_have_is_a_row_only_where_the_source_has_it():
+    google = replace(EVERYTHING, custom_time=True, delete_at=True)
+    assert fates(google, google)["custom time"] is Fate.CARRIED
+    assert losses(google, EVERYTHING) == ["custom time", "time of deletion"]
+    assert "custom time" not in fates(EVERYTHING, google)
+
+
+def test_names_that_the_target_cannot_hold_are_told():
+    azure = replace(EVERYTHING, identifier_metadata=True, stored_classes={"DEEP_ARCHIVE": "GLACIER"})
+    assert fates(EVERYTHING, azure)["metadata names"] is Fate.PARTLY
+    assert "metadata names" not in fates(azure, azure)
+    row = next(row for row in fidelity(EVERYTHING, azure) if row.what == "storage class names")
+    assert row.why == "DEEP_ARCHIVE becomes GLACIER"
+
+
 def test_shorter_keys_are_told():
     assert fates(EVERYTHING, replace(EVERYTHING, max_key_bytes=255))["keys"] is Fate.PARTLY
 
