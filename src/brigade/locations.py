@@ -54,6 +54,11 @@ class Place:
         """The location in a store that is one directory: all of it is prefix."""
         return Location(self.store or "file", "", as_prefix(self.rest.removeprefix("/")))
 
+    def inside(self, prefix: str) -> Place:
+        """The part of this place that lies below a prefix."""
+        rest = f"{as_prefix(self.rest)}{prefix}"
+        return Place(f"{as_prefix(self.text)}{prefix}", self.kind, self.store, rest)
+
     def of_bucket(self, bucket: str) -> Place:
         """One bucket of a wildcard."""
         return Place(f"{self.store}:{bucket}", self.kind, self.store, bucket)

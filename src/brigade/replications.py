@@ -68,7 +68,11 @@ DEFAULT_MAX_DELETE = MaxDelete(10, is_percent=True)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a replication decides. Sizes in bytes, ages in seconds; None means no limit."""
+    """How a replication decides. Sizes in bytes, ages in seconds; None means no limit.
+
+    `copy_after_seconds`: what is younger waits. `retain_source` False: an archive, whose objects leave the source when
+    their copies are proven. `expire_after_seconds`: the target deletes what is so old.
+    """
 
     delete: DeleteMode = DeleteMode.NO
     max_delete: MaxDelete = DEFAULT_MAX_DELETE
@@ -87,6 +91,9 @@ class Policy:
     storage_class: str | None = None
     storage_class_map: Mapping[str, str] = field(default_factory=dict)
     require_proof: bool = False
+    copy_after_seconds: float | None = None
+    retain_source: bool = True
+    expire_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

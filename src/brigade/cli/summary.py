@@ -31,6 +31,7 @@ def _sums(result: RunResult) -> str:
     for count, words in (
         (counts.metadata_updated, f"metadata {verb}updated"),
         (counts.deleted, f"{verb}deleted"),
+        (counts.archived, "deleted at the source"),
         (counts.skipped, "skipped"),
         (counts.conflicts, "in conflict"),
         (counts.failed, "failed"),

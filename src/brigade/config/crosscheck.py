@@ -10,9 +10,10 @@ from brigade.config.livecheck import check_gateway, check_live, check_webhook_an
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
 from brigade.config.stores import S3Section
+from brigade.decide.contradictions import refuse_contradictions
 from brigade.decide.filters import compile_pattern
 from brigade.errors import UsageError
-from brigade.locations import is_store_name, parse_location
+from brigade.locations import PlaceKind, is_store_name, parse_location
 
 
 def cross_check(config: Config, directory: Path) -> list[Problem]:
@@ -26,6 +27,7 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)
         problems += _patterns(replication, ("replications", name))
+        problems += _contradictions(replication, ("replications", name))
         problems += check_live(config, name, replication, directory)
     problems += check_gateway(config)
     problems += check_webhook_and_queues(config)
@@ -53,11 +55,20 @@ def _locations(replication: ReplicationSection, place: Place, config: Config, di
             yield Problem((*place, side), str(error))
             continue
         wild[side] = parsed.is_wildcard
+        if replication.layout == "hashed" and (parsed.is_wildcard or parsed.kind is PlaceKind.PATH):
+            yield Problem((*place, side), f"{text}: the hashed layout needs one container and one bucket by name")
         if parsed.is_wildcard and config.stores[parsed.store].type == "file":
             yield Problem((*place, side), f"{text}: a directory has no buckets")
     if len(wild) == 2 and wild["source"] != wild["target"]:
         side = "target" if wild["source"] else "source"
         yield Problem((*place, side), "all buckets go to all buckets: write store:* on both sides, or on none")
+
+
+def _contradictions(replication: ReplicationSection, place: Place) -> Iterator[Problem]:
+    try:
+        refuse_contradictions(replication.policy())
+    except UsageError as error:
+        yield Problem(place, str(error))
 
 
 def _patterns(replication: ReplicationSection, place: Place) -> Iterator[Problem]:

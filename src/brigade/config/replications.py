@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,20 @@ class ReplicationSection(Section):
         default_factory=dict
     )
     require_proof: Annotated[bool, Field(description="Fail objects that can only be compared by size")] = False
+    copy_after: Annotated[Duration | None, Field(description="Copy what is at least so old; younger objects wait")] = (
+        None
+    )
+    retain_source: Annotated[
+        bool, Field(description="`false` makes an archive: what was copied with proof is deleted at the source")
+    ] = True
+    expire_after: Annotated[
+        Duration | None, Field(description="Have the target delete what is so old (S3: whole days; Swift)")
+    ] = None
+    layout: Annotated[
+        Literal["plain", "hashed"],
+        Field(description="Keys at the target: as at the source, or below <hash>/<account>/<container>/"),
+    ] = "plain"
+    account: Annotated[Text | None, Field(description="The account in the hashed layout, like AUTH_photos")] = None
     transfers: Annotated[Count | None, Field(description="Objects in work at once")] = None
     processes: Annotated[Count | None, Field(description="Processes that copy")] = None
     bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second of this replication")] = None
@@ -87,6 +101,12 @@ class ReplicationSection(Section):
     reconcile: Annotated[
         Schedule, Field(description="When `brigade run` compares both sides: once, at its start, or every so often too")
     ] = ONCE
+
+    @model_validator(mode="after")
+    def _has_what_its_layout_needs(self) -> Self:
+        if (self.layout == "hashed") != (self.account is not None):
+            raise ValueError("`layout: hashed` and `account` belong together")
+        return self
 
     @property
     def every_seconds(self) -> float | None:
@@ -114,4 +134,7 @@ class ReplicationSection(Section):
             storage_class=self.storage_class,
             storage_class_map=self.storage_class_map,
             require_proof=self.require_proof,
+            copy_after_seconds=self.copy_after,
+            retain_source=self.retain_source,
+            expire_after_seconds=self.expire_after,
         )

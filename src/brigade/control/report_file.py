@@ -16,7 +16,7 @@ _BUFFER_BYTES = 256 * 1024
 
 def report_line(outcome: Outcome) -> str:
     """The line of one object. Keys may hold anything, so all but ASCII is escaped."""
-    key, action, reason, proof, size_bytes, error, _ = outcome
+    key, action, reason, proof, size_bytes, error, *_ = outcome
     return (
         f'{{"key": {quoted(key)}, "action": "{action}", "reason": {quoted(reason)}, "proof": "{proof}", '
         f'"size_bytes": {size_bytes}, "error": {"null" if error is None else quoted(error)}}}\n'

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from brigade.clock import Clock
 from brigade.control.reporting import RunReport
-from brigade.control.sync import count_left_out, job_of, policy_as_json, refuse_contradictions, tell_losses
+from brigade.control.sync import count_left_out, job_of, policy_as_json, tell_losses
 from brigade.control.watching import Fanout
 from brigade.control.work import Work, opened
+from brigade.decide.contradictions import refuse_contradictions
 from brigade.engine.lease import begin_run
 from brigade.engine.ledger import Ledger
 from brigade.engine.ranges import Colleague, take_part

@@ -9,6 +9,7 @@ from enum import Enum
 from brigade.clock import Clock
 from brigade.control.fidelity import losses
 from brigade.control.work import Opened, Work, opened
+from brigade.decide.contradictions import refuse_contradictions
 from brigade.engine.job import Job
 from brigade.engine.lease import Record, begin_run, interrupted_before, leased_run, restore
 from brigade.engine.ledger import Ledger
@@ -17,7 +18,7 @@ from brigade.engine.reconcile import reconcile
 from brigade.engine.report import ActionKind, Counts, Observer, Outcome, RunResult
 from brigade.errors import UsageError
 from brigade.objects import Proof
-from brigade.replications import CompareMode, DeleteMode, Policy
+from brigade.replications import DeleteMode, Policy
 from brigade.state.state import State
 
 
@@ -64,12 +65,6 @@ async def sync(
             return result
 
         return await leased_run(state, run, clock, Record(progress, result, ledger.flush), make_right)
-
-
-def refuse_contradictions(policy: Policy) -> None:
-    """Raises `UsageError` for a policy that asks for two things of which only one can be."""
-    if policy.require_proof and policy.compare is CompareMode.SIZE:
-        raise UsageError("a comparison by size proves nothing, and a proof is required", hint="drop one of the two")
 
 
 def tell_losses(work: Work, stores: Opened, tell: Callable[[str], None]) -> None:

@@ -34,4 +34,5 @@ def summary(result: RunResult) -> dict[str, object]:
         "refused": result.refusal,
         "incomplete": result.incomplete,
         "dry_run": result.dry_run,
+        "archived": counts.archived,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +13,8 @@ from brigade.engine.pipes import Spawn
 from brigade.errors import BucketMissing, UsageError
 from brigade.replications import Policy
 from brigade.stores.base import Store
+
+_DAY_SECONDS = 24 * 3600
 
 
 class LeftOut(Protocol):
@@ -33,7 +35,8 @@ class Work:
     `make_target` says that a missing target is made: a directory is, a bucket is not. `stand_in` is an empty
     store that a plan is made against where the target is still to be made. `left_out` fills while a source that
     is a directory is listed. `helpers` starts more processes for a run, given the replication's number and whether it is followed.
-    `followed`: changes of the same keys may be followed at the same time.
+    `followed`: changes of the same keys may be followed at the same time. `expire` has an open target delete what lies
+    at its place so many days after it was written, None where it has no such rules.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Work:
     left_out: LeftOut | None = None
     helpers: Callable[[int, bool], Spawn] | None = None
     followed: bool = False
+    expire: Callable[[int], Awaitable[None]] | None = None
 
     @property
     def identity(self) -> str:
@@ -76,7 +80,21 @@ async def opened(work: Work, *, read_only: bool) -> AsyncIterator[Opened]:
         await work.source.open()
         stack.push_async_callback(work.target.close)
         target = await _open_target(work, read_only=read_only)
+        await _arrange_expiry(work, target, read_only=read_only)
         yield Opened(work.source, target)
+
+
+async def _arrange_expiry(work: Work, target: Store, *, read_only: bool) -> None:
+    """Have the target let objects expire, before the first one is written."""
+    seconds = work.policy.expire_after_seconds
+    if seconds is None or target is not work.target or target.capabilities.delete_at:
+        return  # where a store has times of deletion, each object is told its own
+    if work.expire is None:
+        raise UsageError(f"{target.name} cannot let objects expire by itself", hint="drop expire_after")
+    if seconds < _DAY_SECONDS or seconds % _DAY_SECONDS:
+        raise UsageError(f"{target.name} lets objects expire after whole days", hint="write expire_after: 30d")
+    if not read_only:
+        await work.expire(int(seconds // _DAY_SECONDS))
 
 
 async def _open_target(work: Work, *, read_only: bool) -> Store:

@@ -22,6 +22,7 @@ class ActionKind(StrEnum):
     CONFLICT = "conflict"
     EXAMINE_CONTENT = "examine-content"
     EXAMINE_ATTRIBUTES = "examine-attributes"
+    ARCHIVE = "archive"
 
 
 class Action(NamedTuple):

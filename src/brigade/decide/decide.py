@@ -8,7 +8,9 @@
     yes     yes     content: size, then ETags, then the inventory, then a look at the bytes
                       differs → copy (if `update`)
                       the same → attributes: by times and inventory, then a look at the headers
-                        differ → copy metadata (if `update`); the same → skip
+                        differ → copy metadata (if `update`); the same → skip, or, where the source is not retained
+                        and the proof is a strong one, archive: the source's object is deleted
+    yes     no      though it was copied, and the target lets objects expire → skip
 
 Reconcile, dry run, diff and verify all ask here, and so does everything that follows single changes.
 """
@@ -70,12 +72,16 @@ def decide(
     if source is None:
         return _decide_extra(target, known, rules.policy)
     if target is None:
+        if _has_expired(source, known, rules.policy):
+            return Action(ActionKind.SKIP, "was copied, and has expired at the target")
         return _COPY_MISSING if rules.policy.create else Action(ActionKind.SKIP, "creating is switched off")
     content = _compare_content(source, target, known, rules, evidence)
     if content.kind is ActionKind.SKIP:
         content = _compare_attributes(source, target, known, rules, evidence, content)
     if content.kind in (ActionKind.COPY, ActionKind.COPY_METADATA) and not rules.policy.update:
         return Action(ActionKind.SKIP, f"updating is switched off ({content.reason})")
+    if content.kind is ActionKind.SKIP and not rules.policy.retain_source and not content.proof.is_weak:
+        return Action(ActionKind.ARCHIVE, "copied and proven, so not kept at the source", content.proof)
     return content
 
 
@@ -91,6 +97,13 @@ def _decide_extra(target: ObjectInfo | None, known: Known | None, policy: Policy
     if known.target_print != target_print(target):
         return Action(ActionKind.CONFLICT, "gone at the source, but changed at the target since it was copied")
     return Action(ActionKind.DELETE, "copied by this replication and gone at the source")
+
+
+def _has_expired(source: ObjectInfo, known: Known | None, policy: Policy) -> bool:
+    """True for the very version that was copied once: to copy it again would make it live for ever."""
+    if policy.expire_after_seconds is None or known is None:
+        return False
+    return known.written and known.source_print == source_print(source)
 
 
 def _compare_content(

@@ -155,13 +155,19 @@ def compile_selector(policy: Policy, *, now_ns: int) -> Selector:
         restricts=any(rule.include for rule in policy.filters),
         min_size_bytes=policy.min_size_bytes,
         max_size_bytes=policy.max_size_bytes,
-        modified_before_ns=_before(now_ns, policy.min_age_seconds),
+        modified_before_ns=_before(now_ns, youngest_seconds(policy)),
         modified_after_ns=_before(now_ns, policy.max_age_seconds),
     )
 
 
 def _compile_rule(rule: FilterRule) -> tuple[bool, str, Callable[[str], object]]:
     return rule.include, rule.pattern, compile_pattern(rule.pattern)
+
+
+def youngest_seconds(policy: Policy) -> float | None:
+    """How old an object must be to be copied, None where its age is all the same."""
+    ages = [age for age in (policy.min_age_seconds, policy.copy_after_seconds) if age is not None]
+    return max(ages) if ages else None
 
 
 def _before(now_ns: int, age_seconds: float | None) -> int | None:

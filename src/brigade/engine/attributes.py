@@ -24,4 +24,8 @@ async def read_attributes(job: Job, store: Store, info: ObjectInfo) -> Attribute
 async def attributes_for_target(job: Job, info: ObjectInfo) -> Attributes:
     """What the target's object shall carry, given the source object as it was opened or headed."""
     attributes = await read_attributes(job, job.source, info)
-    return expected_attributes(info.key, attributes, job.policy, job.carries)
+    expected = expected_attributes(info.key, attributes, job.policy, job.carries)
+    if job.policy.expire_after_seconds is not None and job.target.capabilities.delete_at:
+        delete_at_seconds = job.clock.now_ns() // 1_000_000_000 + int(job.policy.expire_after_seconds)
+        return replace(expected, delete_at_seconds=delete_at_seconds)
+    return expected

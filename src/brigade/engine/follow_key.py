@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from brigade.decide.actions import Action, ActionKind, Evidence, Known
 from brigade.decide.decide import decide, source_print
-from brigade.decide.filters import NANOSECONDS, compile_selector
+from brigade.decide.filters import NANOSECONDS, compile_selector, youngest_seconds
 from brigade.decide.merge import Pair
 from brigade.engine.job import Job
 from brigade.engine.metadata import compare_attributes
@@ -37,7 +37,7 @@ class KeySettler:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._settler = Settler(job)
-        self._has_ages = job.policy.min_age_seconds is not None or job.policy.max_age_seconds is not None
+        self._has_ages = youngest_seconds(job.policy) is not None or job.policy.max_age_seconds is not None
         job.rules = replace(job.rules, policy=replace(job.rules.policy, attributes=AttributesMode.EACH))
 
     def refresh(self) -> None:
@@ -100,7 +100,8 @@ class KeySettler:
         hidden = (job.carries.tags and job.policy.tags and source.tag_count != 0) or (
             job.carries.acl and job.policy.acl
         )
-        if hidden or known.tagged or known.source_print != source_print(source):
+        # What an archive has proven does not stay at the source: it is there only because taking it away failed.
+        if hidden or known.tagged or not job.policy.retain_source or known.source_print != source_print(source):
             return False
         return not (job.policy.require_proof and known.proof.is_weak)
 

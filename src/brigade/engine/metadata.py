@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import NamedTuple
 
 from brigade.decide.attributes import differing_attributes, with_headers_of
@@ -40,6 +41,9 @@ async def compare_attributes(job: Job, source_now: ObjectInfo, target_now: Objec
     """The same for two objects that a request each has just shown with their attributes."""
     expected = await attributes_for_target(job, source_now)
     actual = await read_attributes(job, job.target, target_now)
+    if job.policy.expire_after_seconds is not None:
+        # It counts from when the content was written: another header does not make the object live longer.
+        expected = replace(expected, delete_at_seconds=actual.delete_at_seconds)
     if not job.target.capabilities.content_headers:
         # What the target cannot hold is in the fidelity table; it is not a difference of this object.
         actual = with_headers_of(expected, actual)

@@ -14,7 +14,8 @@ from brigade.objects import Proof
 class Outcome(NamedTuple):
     """The line of the report for one object. `error` is None unless the action failed.
 
-    `duration_seconds` is 0 for what was decided by the listings, or done together with others.
+    `duration_seconds` is 0 for what was decided by the listings, or done together with others. `archived`: the source's
+    object was deleted, its copy being proven.
     """
 
     key: str
@@ -24,6 +25,7 @@ class Outcome(NamedTuple):
     size_bytes: int
     error: str | None = None
     duration_seconds: float = 0.0
+    archived: bool = False
 
 
 class DifferenceStatus(StrEnum):
@@ -57,6 +59,7 @@ class Counts:
     failed: int = 0
     conflicts: int = 0
     unprovable: int = 0
+    archived: int = 0
 
 
 def add_counts(total: Counts, more: Mapping[str, int]) -> None:

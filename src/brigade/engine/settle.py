@@ -7,6 +7,7 @@ from typing import NamedTuple
 from brigade.decide.actions import NO_EVIDENCE, Action, ActionKind, Evidence, Known
 from brigade.decide.decide import decide, source_print, target_print
 from brigade.decide.merge import Pair
+from brigade.engine.archive import archive
 from brigade.engine.attempts import Attempts
 from brigade.engine.copy import Copied, Copier
 from brigade.engine.job import Job
@@ -147,10 +148,11 @@ class Settler:
             return await self._copy(pair, pair.source, action, known)
         if action.kind is ActionKind.COPY_METADATA and look is not None:
             return await self._copy_metadata(pair, pair.source, look, action, known)
-        if action.kind is ActionKind.SKIP and looked and pair.target is not None:
+        if action.kind in (ActionKind.SKIP, ActionKind.ARCHIVE) and looked and pair.target is not None:
             tagged = bool(look.expected.tags) if look is not None else known is not None and known.tagged
             await self._remember(pair.source, pair.target, action.proof, known, tagged=tagged, wrote=False)
-        return Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
+        outcome = Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
+        return await archive(self._job, outcome, pair.source) if action.kind is ActionKind.ARCHIVE else outcome
 
     async def _copy(self, pair: Pair, source: ObjectInfo, action: Action, known: Known | None) -> Outcome:
         job = self._job
@@ -169,7 +171,8 @@ class Settler:
             await self._remember(copied.source, copied.target, copied.proof, known, tagged=copied.tagged, wrote=True)
         if job.policy.require_proof and copied.proof.is_weak:
             return Outcome(pair.key, action.kind, action.reason, copied.proof, source.size_bytes, "not proven")
-        return Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes)
+        outcome = Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes)
+        return await archive(job, outcome, copied.source)
 
     async def _catch_up(self, copied: Copied) -> Copied:
         """Bring headers and metadata that changed while the bytes moved: the target is younger, so no listing tells."""
@@ -195,7 +198,8 @@ class Settler:
         except Unsupported:
             return await self._copy(pair, source, action._replace(kind=ActionKind.COPY), known)
         await self._remember(source, target, action.proof, known, tagged=bool(look.expected.tags), wrote=True)
-        return Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
+        outcome = Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
+        return await archive(job, outcome, source)
 
     async def _is_gone(self, key: str) -> bool:
         try:
@@ -214,6 +218,7 @@ class Settler:
             or not job.rules.content_etags
             or not job.rules.times_compare
             or copied.source.etag != copied.target.etag
+            or job.policy.expire_after_seconds is not None
             or (copied.tagged and job.rules.tags_hidden)
             or copied.source.modified_ns > job.clock.now_ns() - _FRESH_NS
         )
@@ -248,4 +253,4 @@ class Settler:
         return self._tick_left_ns(source) > 0
 
 
-_DOES = frozenset({ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.SKIP})
+_DOES = frozenset({ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.SKIP, ActionKind.ARCHIVE})

@@ -41,6 +41,7 @@ class Tally:
             counts.deleted += 1
         elif kind is ActionKind.CONFLICT:
             counts.conflicts += 1
+        counts.archived += outcome.archived
         if outcome.proof is Proof.SIZE:
             counts.unprovable += 1
         self.tell(outcome)

@@ -31,7 +31,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from brigade.errors import StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
@@ -171,6 +171,14 @@ class ObjectReader(Protocol):
 
     async def read(self) -> bytes:
         """The whole content, for small objects."""
+
+
+@runtime_checkable
+class Expiring(Protocol):
+    """What a store can do besides that lets objects expire by a rule for a prefix."""
+
+    async def expire_under(self, prefix: str, days: int) -> None:
+        """Have what lies under `prefix` deleted so many days after it was written, by a rule of ours and no other's."""
 
 
 class Store(Protocol):

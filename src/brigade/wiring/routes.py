@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from brigade.config.replications import ReplicationSection
 from brigade.control.work import Work
+from brigade.decide.layout import hashed_prefix
 from brigade.decide.overlap import Route, overlaps, refuse_routes
 from brigade.errors import BrigadeError, ConfigError
 from brigade.locations import Place
@@ -78,7 +79,11 @@ def sections(wiring: Wiring) -> list[tuple[str, ReplicationSection]]:
 
 def _places(wiring: Wiring, section: ReplicationSection) -> tuple[Place, Place]:
     base = wiring.loaded.directory if wiring.loaded else None
-    return wiring.place(section.source, directory=base), wiring.place(section.target, directory=base)
+    source, target = wiring.place(section.source, directory=base), wiring.place(section.target, directory=base)
+    if section.account is None:
+        return source, target
+    container = source.in_bucket()
+    return source, target.inside(hashed_prefix(section.account, container.bucket) + container.prefix)
 
 
 def is_wild(wiring: Wiring, section: ReplicationSection) -> bool:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from brigade.engine.pipes import Spawn
 from brigade.errors import UsageError
 from brigade.locations import Place, PlaceKind, parse_location
 from brigade.replications import Policy
-from brigade.stores.base import Store
+from brigade.stores.base import Expiring, Store
 from brigade.stores.layers.compose import compose
 from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.layers.shared_limits import SharedLimits
@@ -68,8 +69,8 @@ class Wiring:
         """A replication between two places, ready for a use case."""
         options = options or Options()
         transfers = options.transfers or DEFAULT_TRANSFERS
-        source_store, source_bare = self._stack(source, transfers=transfers, read_only=True)
-        target_store, _ = self._stack(target, transfers=transfers, read_only=False)
+        source_store, source_bare = self._stack(source, transfers=transfers, read_only=policy.retain_source)
+        target_store, target_bare = self._stack(target, transfers=transfers, read_only=False)
         if options.bandwidth is not None:
             target_store = LimitedStore(target_store, self._rate(options, transfers))
         make_target = options.make_target or self.is_directory(target)
@@ -85,6 +86,9 @@ class Wiring:
             make_target=make_target,
             stand_in=self._nothing(target_store) if make_target else None,
             left_out=left_out_of(source_bare),
+            expire=partial(target_bare.expire_under, self._prefix(target))
+            if isinstance(target_bare, Expiring)
+            else None,
         )
 
     def _rate(self, options: Options, transfers: int) -> SharedLimits:
@@ -128,8 +132,7 @@ class Wiring:
         concurrency = section.concurrency if section and section.concurrency else max(transfers, DEFAULT_TRANSFERS)
         # Open bodies hold connections and no place in the limits: never fewer connections than the default.
         bare, endpoint = self._bare(place, section, max(concurrency, DEFAULT_TRANSFERS))
-        location = place.in_directory() if self.is_directory(place) else place.in_bucket()
-        prefix = "" if place.kind is PlaceKind.PATH else location.prefix
+        prefix = self._prefix(place)
         limits = self._limits.get(endpoint)
         if limits is None:
             limits = self._limits[endpoint] = SharedLimits(
@@ -148,6 +151,12 @@ class Wiring:
             label=place.store,
         )
         return composed, bare
+
+    def _prefix(self, place: Place) -> str:
+        """What the keys of a place begin with in its bucket or root."""
+        if place.kind is PlaceKind.PATH:
+            return ""
+        return (place.in_directory() if self.is_directory(place) else place.in_bucket()).prefix
 
     async def buckets(self, place: Place) -> list[str]:
         """The buckets of a whole store. Raises `UsageError` for a directory, and what the store raises."""

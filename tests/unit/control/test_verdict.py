@@ -25,7 +25,15 @@ def test_the_exit_code_tells_the_truth(result: RunResult, code: int):
 
 def test_the_summary_has_the_promised_keys():
     counts = Counts(
-        copied=2, copied_bytes=10, metadata_updated=1, deleted=3, skipped=4, failed=5, conflicts=6, unprovable=7
+        copied=2,
+        copied_bytes=10,
+        metadata_updated=1,
+        deleted=3,
+        skipped=4,
+        failed=5,
+        conflicts=6,
+        unprovable=7,
+        archived=8,
     )
     assert summary(RunResult(counts, duration_seconds=1.23456)) == {
         "copied": 2,
@@ -41,6 +49,7 @@ def test_the_summary_has_the_promised_keys():
         "refused": None,
         "incomplete": None,
         "dry_run": False,
+        "archived": 8,
     }
 
 

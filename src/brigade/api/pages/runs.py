@@ -20,7 +20,14 @@ router = APIRouter(route_class=PageRoute)
 
 _PAGE = 50
 _LINES = 100
-_SHOWN = (ActionKind.COPY, ActionKind.COPY_METADATA, ActionKind.DELETE, ActionKind.SKIP, ActionKind.CONFLICT)
+_SHOWN = (
+    ActionKind.COPY,
+    ActionKind.COPY_METADATA,
+    ActionKind.DELETE,
+    ActionKind.ARCHIVE,
+    ActionKind.SKIP,
+    ActionKind.CONFLICT,
+)
 Number = Annotated[int, Path(ge=1, le=2**62)]
 Word = Annotated[str, Query(max_length=400)]
 

@@ -175,6 +175,12 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
             await require_empty(self.caller)
             await self.caller.call("delete_bucket", "DELETE", None)
 
+    async def expire_under(self, prefix: str, days: int) -> None:
+        """See `brigade.stores.base.Expiring`; the store is open."""
+        from brigade.stores.s3.lifecycle import expire_under
+
+        await expire_under(self.caller, prefix, days)
+
     def notifications(self) -> BucketNotifications:
         """The notification settings of the bucket, once the store is open."""
         from brigade.stores.s3.notifications import BucketNotifications

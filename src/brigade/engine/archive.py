@@ -1,0 +1,29 @@
+"""Taking away at the source what was copied with proof: the last step of an archive, and never a guess."""
+
+from __future__ import annotations
+
+from brigade.engine.job import Job
+from brigade.engine.report import Outcome
+from brigade.errors import NotFound
+from brigade.objects import ObjectInfo
+
+_STAYS = "it has changed since it was copied, so it stays at the source for now"
+
+
+async def archive(job: Job, outcome: Outcome, copied: ObjectInfo) -> Outcome:
+    """Delete the source's object that was copied, if it is still that one and the proof is a strong one.
+
+    The source is asked once more right before: what a client has written since stays, and is copied by the next run.
+    Raises what the source raises.
+    """
+    if job.policy.retain_source or outcome.error is not None or outcome.proof.is_weak:
+        return outcome
+    try:
+        now = await job.source.head(copied.key)
+    except NotFound:
+        return outcome
+    if (now.etag, now.size_bytes, now.modified_ns) != (copied.etag, copied.size_bytes, copied.modified_ns):
+        return outcome._replace(reason=f"{outcome.reason}; {_STAYS}")
+    if (error := (await job.source.delete([copied.key]))[copied.key]) is not None:
+        raise error
+    return outcome._replace(reason=f"{outcome.reason}; deleted at the source", archived=True)

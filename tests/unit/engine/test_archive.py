@@ -1,0 +1,165 @@
+"""An archive takes from its source only what was proven and is still the same; what expires is not copied for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from brigade.engine.report import ActionKind
+from brigade.errors import AccessDenied
+from brigade.objects import Attributes
+from brigade.replications import Policy
+from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
+from brigade.stores.memory import MEMORY_CAPABILITIES
+from brigade.testing.workbench import Faults, content, contents, held, put, put_parts
+
+ARCHIVE = Policy(retain_source=False)
+OPAQUE = replace(MEMORY_CAPABILITIES, content_etags=False, proves_writes=True)
+BLIND = replace(MEMORY_CAPABILITIES, content_etags=False, verifies_md5=False)
+DAY_SECONDS = 24 * 3600
+
+
+async def fill(bench):
+    for key, size in {"empty": 0, "small": 10, "streamed": 90, "large": 1000}.items():
+        await put(bench.source, key, content(size, key))
+    await put_parts(bench.source, "parts", [content(70, "1"), content(70, "2")])
+    return contents(await held(bench.source))
+
+
+@pytest.mark.parametrize("target", [MEMORY_CAPABILITIES, OPAQUE], ids=["s3", "opaque"])
+async def test_what_is_copied_with_proof_leaves_the_source(build, target):
+    bench = await build(target=target)
+    before = await fill(bench)
+    ran = await bench.sync(ARCHIVE)
+    assert ran.result.in_step, ran.outcomes
+    assert ran.result.counts.archived == len(before)
+    assert await held(bench.source) == {}
+    assert contents(await held(bench.target)) == before
+    assert all("deleted at the source" in outcome.reason for outcome in ran.outcomes.values())
+
+
+async def test_what_is_in_step_already_leaves_the_source_too(bench):
+    before = await fill(bench)
+    await bench.sync()
+    bench.clock.advance(100)
+    ran = await bench.sync(ARCHIVE)
+    assert ran.keys(ActionKind.ARCHIVE) == sorted(before)
+    assert ran.requests("target", "put", "get") == 0
+    assert await held(bench.source) == {}
+
+
+async def test_a_dry_run_and_a_usual_one_take_nothing_away(bench):
+    before = await fill(bench)
+    await bench.sync()
+    ran = await bench.sync(ARCHIVE, dry_run=True)
+    assert ran.keys(ActionKind.ARCHIVE) == sorted(before)
+    await bench.sync()
+    assert contents(await held(bench.source)) == before
+
+
+async def test_what_was_only_compared_by_size_stays(build):
+    bench = await build(target=BLIND)
+    await put(bench.source, "a", content(10))
+    ran = await bench.sync(ARCHIVE)
+    assert ran.outcomes["a"].proof.is_weak
+    await bench.sync(ARCHIVE)
+    assert list(await held(bench.source)) == ["a"]
+
+
+@pytest.mark.parametrize("when", ["copied before", "copied now"])
+async def test_what_a_client_has_written_since_stays_and_is_copied_by_the_next_run(bench, when):
+    await put(bench.source, "a", b"old")
+    if when == "copied before":
+        await bench.sync()
+        bench.clock.advance(100)
+
+    async def overwrite(store):
+        bench.clock.advance(5)
+        await put(store, "a", b"new")
+
+    # The copy reads by GET; HEAD is the last question before the deletion.
+    script = FaultScript(Fault("head", FaultKind.CHANGE, change=overwrite))
+    ran = await bench.sync(ARCHIVE, faults=Faults(source=script))
+    script.assert_all_fired()
+    assert "stays at the source" in ran.outcomes["a"].reason
+    assert ran.result.counts.archived == 0
+    assert contents(await held(bench.source)) == {"a": b"new"}
+    bench.clock.advance(100)
+    await bench.sync(ARCHIVE)
+    assert contents(await held(bench.target)) == {"a": b"new"}
+    assert await held(bench.source) == {}
+
+
+async def test_a_failed_copy_leaves_the_source_alone(bench):
+    await put(bench.source, "a", content(10))
+    script = FaultScript(Fault("put", error=lambda: AccessDenied("no"), times=99))
+    ran = await bench.sync(ARCHIVE, faults=Faults(target=script))
+    assert ran.result.counts.failed == 1
+    assert list(await held(bench.source)) == ["a"]
+
+
+async def test_a_deletion_that_fails_is_a_failure_and_the_next_run_makes_up_for_it(bench):
+    await put(bench.source, "a", content(10))
+    script = FaultScript(Fault("delete", error=lambda: AccessDenied("may not delete"), times=99))
+    ran = await bench.sync(ARCHIVE, faults=Faults(source=script))
+    assert "may not delete" in ran.outcomes["a"].error
+    bench.clock.advance(100)
+    ran = await bench.sync(ARCHIVE)
+    assert ran.keys(ActionKind.ARCHIVE) == ["a"]
+    assert await held(bench.source) == {}
+
+
+async def test_an_archive_that_is_followed_takes_away_what_it_copies(follow_bench):
+    bench = follow_bench
+    await put(bench.source, "a", content(10))
+    await bench.mark("a")
+    await bench.follow(ARCHIVE)
+    assert list(await held(bench.target)) == ["a"]
+    assert await held(bench.source) == {}
+
+
+async def test_the_young_wait_and_are_not_deleted_for_it(bench):
+    policy = Policy(copy_after_seconds=30 * DAY_SECONDS)
+    await put(bench.source, "old", b"1")
+    bench.clock.advance(31 * DAY_SECONDS)
+    await put(bench.source, "young", b"2")
+    await put(bench.target, "young", b"kept")
+    ran = await bench.sync(policy)
+    assert ran.keys(ActionKind.COPY) == ["old"]
+    assert contents(await held(bench.target)) == {"old": b"1", "young": b"kept"}
+    bench.clock.advance(31 * DAY_SECONDS)
+    assert (await bench.sync(policy)).keys(ActionKind.COPY) == ["young"]
+
+
+async def test_a_target_that_can_is_told_when_each_object_expires(build):
+    bench = await build(target=replace(MEMORY_CAPABILITIES, delete_at=True))
+    await put(bench.source, "a", b"1", Attributes(metadata={"old": "1"}))
+    policy = Policy(expire_after_seconds=90 * DAY_SECONDS)
+    await bench.sync(policy)
+    told = (await bench.target.head("a")).attributes.delete_at_seconds
+    assert told == bench.clock.now_ns() // 10**9 + 90 * DAY_SECONDS
+    bench.clock.advance(DAY_SECONDS)
+    await put(bench.source, "a", b"1", Attributes(metadata={"new": "1"}))
+    bench.clock.advance(100)
+    ran = await bench.sync(policy)
+    assert ran.keys(ActionKind.COPY_METADATA) == ["a"]
+    attributes = (await bench.target.head("a")).attributes
+    assert attributes.metadata == {"new": "1"}
+    assert attributes.delete_at_seconds == told, "another header does not make it live longer"
+
+
+async def test_what_has_expired_is_not_copied_again_until_it_is_another(bench):
+    policy = Policy(expire_after_seconds=90 * DAY_SECONDS)
+    await put(bench.source, "a", b"1")
+    await bench.sync(policy)
+    await bench.target.delete(["a"])
+    bench.clock.advance(100)
+    ran = await bench.sync(policy)
+    assert "expired" in ran.outcomes["a"].reason
+    assert await held(bench.target) == {}
+    assert (await bench.sync()).keys(ActionKind.COPY) == ["a"], "without the policy what is missing is missing"
+    await bench.target.delete(["a"])
+    await put(bench.source, "a", b"2")
+    bench.clock.advance(100)
+    assert (await bench.sync(policy)).keys(ActionKind.COPY) == ["a"]
