@@ -15,7 +15,7 @@ from brigade.api.office import Office
 from brigade.api.pages.assets import assets
 from brigade.api.pages.parts import PARTS
 from brigade.api.pages.sessions import SESSION_SECONDS
-from brigade.api.pages.settings import Choices
+from brigade.api.pages.settings import Choices, form_of, settings_of
 from brigade.api.pages.visit import PageRoute
 from brigade.clock import SystemClock
 from brigade.config.replications import LiveMode, ReplicationSection
@@ -468,10 +468,19 @@ async def test_a_form_that_makes_no_sense_comes_back_as_it_was_filled_in(browser
     assert 'value="12d"' in page.text
 
 
+async def test_an_archive_is_asked_for_and_shown_as_one(browser):
+    asked = {"source": "a:b", "target": "c:d", "retain_source": False}
+    form = form_of(asked)
+    assert "archive" in form
+    assert settings_of(form)["retain_source"] is False
+    assert "retain_source" not in settings_of(form_of({"source": "a:b", "target": "c:d"}))
+
+
 async def test_what_the_form_offers_is_what_can_be_set(browser):
     assert [name for name, _ in Choices.live] == [each.value for each in LiveMode]
     fields = {name for group in (Choices.limits, Choices.on, Choices.off) for name, *_ in group}
     fields |= {"source", "target", "delete", "compare", "attributes", "live", "filters"}
+    fields = (fields - {"archive"}) | {"retain_source"}
     assert fields == set(ReplicationSection.model_fields) - {"processes", "storage_class_map"}
 
 

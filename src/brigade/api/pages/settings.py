@@ -45,17 +45,22 @@ class Choices:
         ("acl", "Carry access control lists"),
         ("delete_excluded", "Delete excluded objects at the target too"),
         ("require_proof", "Fail objects that can only be compared by size"),
+        ("archive", "Delete at the source what was copied with proof: an archive"),
     )
     limits = (
         ("min_size", "Leave out smaller objects", "1KiB"),
         ("max_size", "Leave out larger objects", "5GiB"),
         ("min_age", "Leave out younger objects", "1h"),
         ("max_age", "Leave out older objects", "90d"),
+        ("copy_after", "Copy what is at least so old", "30d"),
+        ("expire_after", "Have the target delete what is so old", "90d"),
         ("max_delete", "Refuse to delete more than", "10%"),
         ("reconcile", "Compare both sides every", "6h"),
         ("storage_class", "Storage class to write", "STANDARD_IA"),
         ("bandwidth", "Bytes a second", "50MiB/s"),
         ("transfers", "Objects in work at once", "16"),
+        ("layout", "Layout of keys, plain or hashed", "hashed"),
+        ("account", "Account in the hashed layout", "AUTH_photos"),
     )
 
 
@@ -66,7 +71,7 @@ _USUAL = (
     ("metadata", "attributes", AttributesMode.AUTO),
 )
 
-_SHOWN = {"source", "target", "live", "filters", *(name for _, name, _ in _USUAL)} | {
+_SHOWN = {"source", "target", "live", "filters", "retain_source", *(name for _, name, _ in _USUAL)} | {
     name for name, *_ in (*Choices.on, *Choices.off, *Choices.limits)
 }
 
@@ -85,6 +90,9 @@ def settings_of(form: FormData) -> dict[str, Any]:
             found[name] = _number(name, value) if name == "transfers" else value
     found |= {name: False for name, _ in Choices.on if name not in form}
     found |= {name: True for name, _ in Choices.off if name in form}
+    if found.pop("archive", False):
+        # A field that is not there must never mean that a source is not retained.
+        found["retain_source"] = False
     if live := [str(each) for each in form.getlist("live")]:
         found["live"] = live
     if filters := list(_filters(_text(form, "filters"))):
@@ -99,6 +107,7 @@ def form_of(settings: Mapping[str, Any]) -> FormData:
     fields += [(name, _plain(settings.get(name))) for name, _, _ in Choices.limits]
     fields += [(name, "yes") for name, _ in Choices.on if settings.get(name, True)]
     fields += [(name, "yes") for name, _ in Choices.off if settings.get(name, False)]
+    fields += [("archive", "yes")] if settings.get("retain_source") is False else []
     fields += [("live", _plain(each)) for each in settings.get("live") or ()]
     rules = [f"{sign} {pattern}" for rule in settings.get("filters") or () for sign, pattern in rule.items()]
     return FormData([*fields, ("filters", "\n".join(rules))])
