@@ -92,6 +92,21 @@ class SwiftServer(Server):
     def endpoint(self) -> Endpoint:
         return Endpoint("swift", f"http://127.0.0.1:{self.port}", "us-east-1", "test:tester", "testing")
 
+    @property
+    def auth_url(self) -> str:
+        """Where its own log-in is, for `user` and `key`."""
+        return f"http://127.0.0.1:{self.port}/auth/v1.0"
+
+    @property
+    def user(self) -> str:
+        """`account:user`."""
+        return self.endpoint.access_key
+
+    @property
+    def key(self) -> str:
+        """The password of `user`."""
+        return self.endpoint.secret_key
+
     def _start(self, directory: Path) -> None:
         for name in ("srv/d1", "cache"):
             (directory / name).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,182 @@
+"""Single objects: head, get, put."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from brigade.errors import Corrupt, NotFound, StoreError, Unsupported
+from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
+from brigade.stores.base import ALWAYS, Body, ByteRange, BytesBody, Condition, ObjectReader
+from brigade.stores.checked import checked_body
+from brigade.stores.digests import md5_hex
+from brigade.stores.http.base import HttpResponse
+from brigade.stores.swift.bodies import HashedBody
+from brigade.stores.swift.caller import Answer
+from brigade.stores.swift.headers import HeaderList, info_from
+from brigade.stores.swift.reading import Opening, Wanted
+from brigade.stores.swift.sweeping import SweepingCalls
+
+_TOO_MANY_SEGMENTS = "it is made of more segments than Swift lists at once, and then nobody tells its size"
+
+
+class ObjectCalls(SweepingCalls):
+    """The calls on one object."""
+
+    async def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """The object with its attributes. Raises `NotFound`."""
+        self._no_versions(version_id, "head", key)
+        answer = await self._call("head", key, "HEAD")
+        length = answer.headers.get("content-length")
+        if length is None:
+            raise self._rejected("head", key, _TOO_MANY_SEGMENTS)
+        return info_from(key, answer.headers, int(length), encoded_names=self.settings.encode_metadata_names)
+
+    def get(
+        self,
+        key: str,
+        *,
+        byte_range: ByteRange | None = None,
+        part: int | None = None,
+        condition: Condition = ALWAYS,
+        version_id: str | None = None,
+    ) -> AbstractAsyncContextManager[ObjectReader]:
+        """Open the object, a range or a segment of it."""
+        self._no_versions(version_id, "get", key)
+        if byte_range is not None and byte_range.length_bytes <= 0:
+            raise self._rejected("get", key, "a range has at least one byte")
+        return Opening(self, Wanted(key, byte_range, part, condition))
+
+    async def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        attributes: Attributes,
+        condition: Condition = ALWAYS,
+        expect: Checksum | None = None,
+    ) -> ObjectInfo:
+        """Write the object whole. What it replaces may have had segments of ours: they go afterwards."""
+        self._check_key(key, "put")
+        headers = self._attribute_headers(attributes, "put", key) + await self._write_condition(condition, "put", key)
+        etag = await self._send_content("put", key, self._path(key, "put"), body, headers, expect)
+        if self._has_segments:
+            await self._sweep(key)
+        return ObjectInfo(key, body.size_bytes, etag, 0)
+
+    async def _send_content(
+        self, operation: str, key: str, path: str, body: Body, headers: HeaderList, expect: Checksum | None
+    ) -> str:
+        """PUT the content and return its MD5, which Swift has computed itself.
+
+        Swift holds the content to an MD5 that is known beforehand. A stream without one is hashed on its way and
+        compared afterwards; what is wrong then does not stay.
+        """
+        if body.size_bytes > self._limits.max_file_bytes:
+            raise self._rejected(
+                operation, key, f"an object of more than {self._limits.max_file_bytes} bytes needs parts"
+            )
+        promised = _promised(body, expect)
+        content: Body | HashedBody = body
+        if promised is None:
+            content = HashedBody(self._checked(body, expect, operation, key))
+        sent = headers + ([("etag", promised)] if promised else [])
+        answer = await self.caller.ask(operation, key, "PUT", path, sent, content)
+        if answer.status >= 300:
+            raise self._write_refusal(operation, key, answer)
+        etag = answer.headers.get("etag", "").strip('"')
+        ours = promised or (content.hexdigest() if isinstance(content, HashedBody) else "")
+        # 202 instead of 201: a newer write of the same key was there first, and the ETag is ours all the same.
+        if etag and etag != ours:
+            await self._withdraw(path, etag)
+            raise Corrupt(
+                f"the server has the MD5 {etag} and was sent {ours}", store=self.name, operation=operation, key=key
+            )
+        return ours
+
+    def _checked(self, body: Body, expect: Checksum | None, operation: str, key: str) -> Body:
+        if expect is None or expect.algorithm is ChecksumAlgorithm.MD5:
+            return body
+        try:
+            return checked_body(body, expect)
+        except StoreError as error:
+            raise self.caller.placed(error, operation, key) from error.__cause__
+
+    def _write_refusal(self, operation: str, key: str, answer: Answer) -> StoreError:
+        # A write asks for no object, so what is not found is the container.
+        return self.caller.refusal(operation, None if answer.status == 404 else key, answer)
+
+    async def _withdraw(self, path: str, etag: str) -> None:
+        """Remove damaged content, unless somebody has written over it meanwhile."""
+        answer = await self.caller.ask("put", None, "HEAD", path)
+        if answer.headers.get("etag", "").strip('"') == etag:
+            await self.caller.ask("put", None, "DELETE", path)
+
+    async def _write_condition(self, condition: Condition, operation: str, key: str) -> HeaderList:
+        """What Swift looks at itself (the key must be absent) as a header; all else is looked at here, just before."""
+        if condition.if_none_match == "*" and condition.if_match is None:
+            return [("if-none-match", "*")]
+        if condition.if_match is None and condition.if_none_match is None:
+            return []
+        try:
+            found = (await self.head(key)).etag
+        except NotFound:
+            found = None
+        wanted, unwanted = condition.if_match, condition.if_none_match
+        if (wanted is not None and (found is None or wanted not in ("*", found))) or (
+            unwanted is not None and found is not None and unwanted in ("*", found)
+        ):
+            raise self._changed(operation, key, f"the object has the ETag {found} by now")
+        return []
+
+    def _no_versions(self, version_id: str | None, operation: str, key: str) -> None:
+        if version_id is not None:
+            raise self._lacks("versions that Brigade reads", operation, key)
+
+    def path_of(self, key: str) -> str:
+        """The encoded path of an object."""
+        return self._path(key, "get")
+
+    async def prepared(self, wanted: Wanted) -> Wanted:
+        """A part as the range of the whole that it is; the condition makes sure that it is the whole of that manifest."""
+        if wanted.part is None:
+            return wanted
+        key, number = wanted.key, wanted.part
+        manifest = await self._manifest_of("get", key, wanted.condition.if_match)
+        if manifest is None:
+            if number != 1:
+                raise Unsupported("the object is in one piece", store=self.name, operation="get", key=key)
+            return wanted
+        segments = manifest.filled
+        if not 1 <= number <= len(segments):
+            raise self._rejected("get", key, f"the object has {len(segments)} segments and no number {number}")
+        segment = segments[number - 1]
+        first = sum(before.size_bytes for before in segments[: number - 1])
+        checksum = Checksum(ChecksumAlgorithm.MD5, segment.md5) if segment.md5 else None
+        condition = wanted.condition._replace(if_match=manifest.etag)
+        byte_range = ByteRange(first, segment.size_bytes) if segment.size_bytes else None
+        return Wanted(key, byte_range, number, condition, checksum)
+
+    def accepted(self, wanted: Wanted, response: HttpResponse) -> ObjectInfo:
+        """What an answer to `get` describes, if it is what was asked for."""
+        length = response.headers.get("content-length")
+        if length is None:
+            raise self._rejected("get", wanted.key, _TOO_MANY_SEGMENTS)
+        encoded_names = self.settings.encode_metadata_names
+        info = info_from(wanted.key, response.headers, int(length), encoded_names=encoded_names)
+        expected = wanted.condition.if_match
+        if expected not in (None, "*", info.etag):
+            raise self._changed("get", wanted.key, f"the object has the ETag {info.etag} and not {expected}")
+        if not wanted.is_answered(response, info.size_bytes):
+            raise Unsupported(
+                "the server does not answer byte ranges as asked", store=self.name, operation="get", key=wanted.key
+            )
+        return info._replace(checksum=wanted.checksum)
+
+
+def _promised(body: Body, expect: Checksum | None) -> str | None:
+    """The MD5 that Swift shall hold the content to, if it is known before the content is sent."""
+    if expect is not None and expect.algorithm is ChecksumAlgorithm.MD5:
+        return expect.hex
+    if isinstance(body, BytesBody) and expect is None:
+        return md5_hex(body.data)
+    return None
