@@ -9,7 +9,8 @@ from brigade.config.document import Place, Problem
 from brigade.config.livecheck import check_gateway, check_live, check_webhook_and_queues
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
-from brigade.config.stores import S3Section
+from brigade.config.stores import S3Section, SwiftSection
+from brigade.config.swift import swift_mistakes
 from brigade.decide.contradictions import refuse_contradictions
 from brigade.decide.filters import compile_pattern
 from brigade.errors import UsageError
@@ -24,6 +25,9 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
             problems.append(Problem(("stores", name), "a store's name is made of letters, digits, - _ and ."))
         if isinstance(store, S3Section):
             problems += _credentials(store, ("stores", name))
+        elif isinstance(store, SwiftSection):
+            for key, words in swift_mistakes(store):
+                problems.append(Problem(("stores", name, key) if key else ("stores", name), words))
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)
         problems += _patterns(replication, ("replications", name))

@@ -14,9 +14,15 @@ from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
 from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.replications import FilterSection, ReplicationSection
-from brigade.config.stores import FileSection, MemorySection, S3Section
+from brigade.config.stores import FileSection, MemorySection, S3Section, SwiftSection
 
-STORE_SECTIONS: Mapping[str, type[BaseModel]] = {"s3": S3Section, "file": FileSection, "memory": MemorySection}
+STORE_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "s3": S3Section,
+    "swift": SwiftSection,
+    "file": FileSection,
+    "memory": MemorySection,
+}
+_TYPES = f"{', '.join(list(STORE_SECTIONS)[:-1])} or {list(STORE_SECTIONS)[-1]}"
 
 # By the key below `gateway` and the depth of what is unknown.
 _GATEWAY_SECTIONS: Mapping[tuple[str | int, int], type[BaseModel]] = {
@@ -38,7 +44,7 @@ _WORDS: Mapping[str, str] = {
     "missing": "is missing",
     "string_too_short": "is empty",
     "string_pattern_mismatch": "must be a URL like https://host:port, without a path",
-    "union_tag_not_found": "has no type: write s3, file or memory",
+    "union_tag_not_found": f"has no type: write {_TYPES}",
 }
 
 
@@ -58,7 +64,7 @@ def _problem(detail: Any, root: type[BaseModel]) -> Problem:
     if kind in ("literal_error", "enum"):
         return Problem(place, f"must be {context['expected'].replace(chr(39), '')}")
     if kind == "union_tag_invalid":
-        return Problem((*place, "type"), "must be s3, file or memory")
+        return Problem((*place, "type"), f"must be {_TYPES}")
     if kind == "value_error":
         return Problem(place, str(context["error"]))
     return Problem(place, _WORDS.get(kind) or str(detail["msg"])[:1].lower() + str(detail["msg"])[1:])

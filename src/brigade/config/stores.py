@@ -7,16 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from brigade.config.feeds import QueueSection
-from brigade.config.fields import Bandwidth, Count, Duration, Secret, Section, Size, Text
+from brigade.config.fields import Count, Duration, Secret, Size, Text
+from brigade.config.limited import Limited as Limited
+from brigade.config.swift import SwiftSection as SwiftSection
 from brigade.stores.base import ListingOrder
-
-
-class Limited(Section):
-    """Limits of one store, shared by every replication that uses its endpoint."""
-
-    concurrency: Annotated[Count | None, Field(description="Requests at once")] = None
-    requests_per_second: Annotated[float | None, Field(gt=0, strict=False, description="Requests a second")] = None
-    bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second, read and written together")] = None
 
 
 class S3Section(Limited):
@@ -80,4 +74,4 @@ class MemorySection(Limited):
     type: Literal["memory"]
 
 
-StoreSection = Annotated[S3Section | FileSection | MemorySection, Field(discriminator="type")]
+StoreSection = Annotated[S3Section | SwiftSection | FileSection | MemorySection, Field(discriminator="type")]

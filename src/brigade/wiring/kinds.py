@@ -13,9 +13,9 @@ from brigade.clock import Clock
 from brigade.stores.base import Store
 
 if TYPE_CHECKING:
-    from brigade.config.stores import MemorySection, S3Section
+    from brigade.config.stores import MemorySection, S3Section, SwiftSection
 
-    BucketSection = S3Section | MemorySection
+    BucketSection = S3Section | SwiftSection | MemorySection
 
 
 class Setting(NamedTuple):
@@ -51,6 +51,10 @@ def kind_of(section: BucketSection, setting: Setting) -> Kind:
             from brigade.wiring.s3 import S3Kind
 
             return S3Kind.of_section(section, setting)
+        case "swift":
+            from brigade.wiring.swift import SwiftKind
+
+            return SwiftKind.of_section(section, setting)
         case "memory":
             from brigade.wiring.memory import MemoryKind
 
@@ -64,5 +68,9 @@ def kind_of_url(scheme: str, setting: Setting) -> Kind:
             from brigade.wiring.s3 import S3Kind
 
             return S3Kind.of_environment(setting)
+        case "swift":
+            from brigade.wiring.swift import SwiftKind
+
+            return SwiftKind.of_environment(setting)
         case _:
             raise AssertionError(scheme)

@@ -78,8 +78,8 @@ def test_secrets_stay_out_of_the_representation(tmp_path: Path):
             "stores: {m: {type: s3, secret_key: 12345, access_key: k}}",
             "stores.m.secret_key: must be text: put quotes around it",
         ),
-        ("stores: {m: {type: gcs}}", "stores.m.type: must be s3, file or memory"),
-        ("stores: {m: {root: x}}", "stores.m: has no type: write s3, file or memory"),
+        ("stores: {m: {type: gcs}}", "stores.m.type: must be s3, swift, file or memory"),
+        ("stores: {m: {root: x}}", "stores.m: has no type: write s3, swift, file or memory"),
         ("stores: {m: {type: file}}", "stores.m.root: is missing"),
         ("stores: {m: {type: s3, endpoint: 's3.example'}}", "stores.m.endpoint: must be a URL like https://host:port"),
         (

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from brigade.errors import Corrupt, NotFound, StoreError, Unsupported
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, ByteRange, BytesBody, Condition, ObjectReader
-from brigade.stores.checked import checked_body
+from brigade.stores.checked import CheckedBody
 from brigade.stores.digests import md5_hex
 from brigade.stores.http.base import HttpResponse
 from brigade.stores.swift.bodies import HashedBody
@@ -78,7 +78,7 @@ class ObjectCalls(SweepingCalls):
         promised = _promised(body, expect)
         content: Body | HashedBody = body
         if promised is None:
-            content = HashedBody(self._checked(body, expect, operation, key))
+            content = HashedBody(CheckedBody(body, expect) if expect is not None else body)
         sent = headers + ([("etag", promised)] if promised else [])
         answer = await self.caller.ask(operation, key, "PUT", path, sent, content)
         if answer.status >= 300:
@@ -92,14 +92,6 @@ class ObjectCalls(SweepingCalls):
                 f"the server has the MD5 {etag} and was sent {ours}", store=self.name, operation=operation, key=key
             )
         return ours
-
-    def _checked(self, body: Body, expect: Checksum | None, operation: str, key: str) -> Body:
-        if expect is None or expect.algorithm is ChecksumAlgorithm.MD5:
-            return body
-        try:
-            return checked_body(body, expect)
-        except StoreError as error:
-            raise self.caller.placed(error, operation, key) from error.__cause__
 
     def _write_refusal(self, operation: str, key: str, answer: Answer) -> StoreError:
         # A write asks for no object, so what is not found is the container.
