@@ -53,7 +53,7 @@ async def list_reasons(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[GroupShape]:
     """The failures counted by reason, the largest groups first. Reasons that differ in the key alone are one."""
-    groups = await found.by_reason(found.failures(desk.state, Which(replication, reason=reason)))
+    groups = await found.by_reason(desk.state, Which(replication, reason=reason))
     return [GroupShape(**group._asdict()) for group in groups[:limit]]
 
 

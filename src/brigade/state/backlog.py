@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Select, Update, case, select, update
 
 from brigade.clock import Clock
-from brigade.state import backlog_claims, backlog_dismissals, backlog_lag, backlog_orphans
+from brigade.state import backlog_claims, backlog_dismissals, backlog_lag, backlog_orphans, backlog_reasons
 from brigade.state.backlog_claims import Ending, Request
 from brigade.state.backlog_due import DuePage, due_page
 from brigade.state.backlog_listen import Listener
@@ -29,7 +29,7 @@ from brigade.state.backlog_sql import BacklogStatements, Lane, Mark
 from brigade.state.backlog_sqlite import SqliteBacklog
 from brigade.state.engine import Database
 from brigade.state.keys import decode_key, encode_key, encode_keys
-from brigade.state.rows import Claim, DismissedRow, FailedRow, Lag, ParkedRow
+from brigade.state.rows import Claim, DismissedRow, FailedRow, Lag, ParkedRow, ReasonRow
 from brigade.state.schema import PARKED, backlog
 
 _SECOND_NS = 1_000_000_000
@@ -254,6 +254,13 @@ class Backlog:
             return await self._failed(query)
         found = [await self._failed(query.where(columns.key.in_(part))) for part in _parts(among)]
         return sorted((row for rows in found for row in rows), key=lambda row: encode_key(row.key))[:limit]
+
+    async def reasons(
+        self, replication_ids: Collection[int] | None = None, *, holding: str | None = None, most: int | None = None
+    ) -> list[ReasonRow]:
+        """What keys fail for, and how many, of all replications or of these: see `brigade.state.backlog_reasons`."""
+        ask = partial(backlog_reasons.reasons, replication_ids=replication_ids, holding=holding, most=most)
+        return await self._database.read.run(ask)
 
     async def _failed(self, query: Select[Any]) -> list[FailedRow]:
         rows = await self._database.read.run(lambda connection: connection.execute(query).all())

@@ -115,6 +115,20 @@ class KeyRange(NamedTuple):
     tally: RangeTally
 
 
+class ReasonRow(NamedTuple):
+    """How many keys of a replication fail for one reason, and the first and the last of them.
+
+    `KEY_MARK` of `brigade.state.backlog_reasons` stands in `reason` where each one has its own key.
+    """
+
+    replication_id: int
+    parked: bool
+    reason: str
+    number: int
+    first_key: str
+    last_key: str
+
+
 class UploadRow(NamedTuple):
     """A multipart upload that was intended and is not yet settled; `upload_id` is None until the store gave one.
 

@@ -10,7 +10,7 @@ from brigade.api.pages.rendering import go_to
 from brigade.api.pages.visit import Looking, Operating, PageRoute, Visit, address
 from brigade.api.pages.words import sent, unsent
 from brigade.control import deciding
-from brigade.control.failures import Mark, Which, by_reason, dismissed, failures_page, first_failures
+from brigade.control.failures import MOST_COUNTED, Mark, Which, by_reason, dismissed, failures_page
 from brigade.errors import UsageError
 
 router = APIRouter(route_class=PageRoute)
@@ -36,7 +36,7 @@ async def show_failures(
     known = sorted({row.name for row in await state.replications.all()})
     if replication and not any(name == replication or name.startswith(f"{replication}/") for name in known):
         known, which = [*known, replication], Which(None, reason="\0")
-    groups = [] if reason else await by_reason(first_failures(state, which))
+    groups = [] if reason else await by_reason(state, which, most=MOST_COUNTED)
     after = Mark(behind, unsent(key) if key else None) if behind else None
     found, following = await failures_page(state, which, _PAGE, after=after)
     return visit.show(

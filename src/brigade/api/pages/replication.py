@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from brigade.api.pages.rendering import HEADERS, go_to, is_fragment
 from brigade.api.pages.visit import Administering, Looking, Operating, PageRoute, Visit, address, version_of
 from brigade.control import lately, ordering, setting_up
-from brigade.control.failures import Which, by_reason, first_failures
+from brigade.control.failures import MOST_COUNTED, Which, by_reason
 from brigade.control.going import going
 from brigade.control.overview import Glance, look
 from brigade.control.pulse import INTERVAL_SECONDS
@@ -46,7 +46,7 @@ async def show_replication(visit: Looking, name: str, did: Annotated[str, Query(
     runs = []
     if glance is not None and glance.status.replication_id is not None:
         runs = await visit.desk.state.runs.history(glance.status.replication_id, _RUNS)
-    groups = await by_reason(first_failures(visit.desk.state, Which(name))) if runs else []
+    groups = await by_reason(visit.desk.state, Which(name), most=MOST_COUNTED) if runs else []
     return visit.show(
         "replication.html",
         shown=shown,
