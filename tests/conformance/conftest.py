@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.conformance import gcs_emulators
 
+from brigade.testing import gcs
 from brigade.testing.available import absent
 
 BROKEN_BY_THE_SERVER = {
@@ -13,6 +15,7 @@ BROKEN_BY_THE_SERVER = {
     "test_a_metadata_value_comes_back_exactly[swift-long]": (
         "Swift refuses a metadata value over 256 bytes (max_meta_value_length)"
     ),
+    **gcs_emulators.BROKEN,
     "test_a_metadata_value_comes_back_exactly[swift-api-long]": (
         "Swift refuses a metadata value over 256 bytes (max_meta_value_length)"
     ),
@@ -32,8 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = SOMETIMES_BROKEN_BY_THE_SERVER.get(item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+        reason = gcs_emulators.NOT_FOR_THE_EMULATOR.get(item.name)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for name, reason in absent().items():
+    for name, reason in (absent() | gcs.absent()).items():
         terminalreporter.write_line(f"not tested against {name}: {reason}")

@@ -68,7 +68,7 @@ def test_a_directory_of_a_store_is_all_prefix():
         ("s3://", ["names no bucket"]),
         ("s3:///x", ["names no bucket"]),
         ("file://elsewhere/srv", ["another machine"]),
-        ("gs://bucket/x", ["gs://", "no URL"]),
+        ("ftp://bucket/x", ["ftp://", "no URL"]),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_mend(text: str, words: list[str]):

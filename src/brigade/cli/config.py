@@ -23,13 +23,16 @@ app = typer.Typer(
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("brigade.yaml"),
+    store: Annotated[str, typer.Option("--store", metavar="TYPE", help="The type of the target's store.")] = "s3",
 ) -> None:
     """Write a configuration to start from. A file that is there is left alone."""
-    from brigade.config.sample import SAMPLE
+    from brigade.config.sample import SAMPLED, sample
 
+    if store not in SAMPLED:
+        raise UsageError(f"there is no sample for a store of type {store!r}", hint=f"known: {', '.join(SAMPLED)}")
     try:
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(SAMPLE)
+            stream.write(sample(store))
     except FileExistsError:
         raise UsageError(f"{file} is there already", hint="name another file") from None
     except OSError as error:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from brigade.config.limited import Limited
 from brigade.config.problems import STORE_SECTIONS
-from brigade.config.stores import Limited
 from brigade.control.store_fields import FieldKind, StoreField
 
 _TYPE = "type"

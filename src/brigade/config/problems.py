@@ -12,12 +12,14 @@ from brigade.config.api import ApiSection
 from brigade.config.document import Place, Problem, dotted
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
+from brigade.config.gcs import GcsSection
 from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.replications import FilterSection, ReplicationSection
 from brigade.config.stores import FileSection, MemorySection, S3Section, SwiftSection
 
 STORE_SECTIONS: Mapping[str, type[BaseModel]] = {
     "s3": S3Section,
+    "gcs": GcsSection,
     "swift": SwiftSection,
     "file": FileSection,
     "memory": MemorySection,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-SAMPLE = """\
+from collections.abc import Mapping
+
+_HEAD = """\
 # The configuration of Brigade. `brigade config check` checks it, `brigade config schema` describes every key.
 
 # Where Brigade remembers what it proved; a file in your home if left out.
@@ -15,11 +17,27 @@ stores:
     # Secrets stay out of this file: ${NAME} is an environment variable, ${file:/path} the text of a file.
     access_key: ${OLD_ACCESS_KEY}
     secret_key: ${OLD_SECRET_KEY}
+"""
+
+# The target, by the type of its store.
+_TARGETS: Mapping[str, str] = {
+    "s3": """\
   new:
     type: s3
     endpoint: https://s3.new.example
     access_key: ${NEW_ACCESS_KEY}
     secret_key: ${NEW_SECRET_KEY}
+""",
+    "gcs": """\
+  new:
+    type: gcs
+    # Without credentials it is what Google's tools would use: `gcloud auth application-default login`, or the machine's.
+    credentials: ${NEW_SERVICE_ACCOUNT}     # the JSON text of a service account; or credentials_file: /path
+    project: my-project                     # where buckets are made and listed
+""",
+}
+
+_REST = """\
 
 # `brigade run --once` runs them all; `brigade sync old:photos new:photos` needs none of them.
 replications:
@@ -33,3 +51,11 @@ replications:
     filters:            # tried in order, the first that matches decides
       - exclude: tmp/**
 """
+
+SAMPLED = tuple(_TARGETS)
+"""The types of stores that there is a sample for."""
+
+
+def sample(store: str = "s3") -> str:
+    """The configuration whose target is a store of this type."""
+    return _HEAD + _TARGETS[store] + _REST

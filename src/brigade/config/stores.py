@@ -8,6 +8,7 @@ from pydantic import Field
 
 from brigade.config.feeds import QueueSection
 from brigade.config.fields import Count, Duration, Secret, Size, Text
+from brigade.config.gcs import GcsSection as GcsSection
 from brigade.config.limited import Limited as Limited
 from brigade.config.swift import SwiftSection as SwiftSection
 from brigade.stores.base import ListingOrder
@@ -74,4 +75,6 @@ class MemorySection(Limited):
     type: Literal["memory"]
 
 
-StoreSection = Annotated[S3Section | SwiftSection | FileSection | MemorySection, Field(discriminator="type")]
+StoreSection = Annotated[
+    S3Section | GcsSection | SwiftSection | FileSection | MemorySection, Field(discriminator="type")
+]

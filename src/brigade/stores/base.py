@@ -54,8 +54,8 @@ class Capabilities:
     """What a store can do, as data: engine and tests choose by these, never by a store's type.
 
     `content_etags`: ETags of single uploads are the MD5 of the content, of multipart uploads the MD5 of the
-    parts' MD5s and `-N` (`objects.SEGMENTED`: the MD5 of those MD5s as text). `strict_etags`: that is sure for every object that does not say `opaque_etag`, so other bytes are
-    damage. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
+    parts' MD5s and `-N` (`objects.SEGMENTED`: the MD5 of those MD5s as text), unless they say `opaque_etag`.
+    `strict_etags`: that is sure for every object that does not say `opaque_etag`, so other bytes are damage. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
     `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
     beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
     `multipart_tags`: `create_multipart` takes tags; a store without it leaves them out, and whoever wants them

@@ -67,8 +67,8 @@ class Endpoint:
         return bucket
 
 
-class Server(ABC):
-    """A server that runs while its context is open."""
+class LocalServer(ABC):
+    """A server on loopback that runs while its context is open."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
@@ -80,18 +80,9 @@ class Server(ABC):
     def missing() -> str | None:
         """Why it cannot run on this machine, None if it can."""
 
-    @property
-    @abstractmethod
-    def endpoint(self) -> Endpoint:
-        """Where it listens; only while it runs."""
-
     @abstractmethod
     def _start(self, directory: Path) -> None:
         """Start the processes by `_run` and wait until they serve."""
-
-    def make_bucket(self, name: str = "bucket") -> str:
-        """See `Endpoint.make_bucket`."""
-        return self.endpoint.make_bucket(name)
 
     def __enter__(self) -> Self:
         self._work = WorkDirectory(self._directory)
@@ -120,6 +111,19 @@ class Server(ABC):
         helper = Helper(command, directory=directory, log=directory / log, env=env)
         self._helpers.append(helper)
         return helper
+
+
+class Server(LocalServer):
+    """One that speaks S3."""
+
+    @property
+    @abstractmethod
+    def endpoint(self) -> Endpoint:
+        """Where it listens; only while it runs."""
+
+    def make_bucket(self, name: str = "bucket") -> str:
+        """See `Endpoint.make_bucket`."""
+        return self.endpoint.make_bucket(name)
 
 
 def http_answer(port: int, path: str = "/") -> tuple[int, bytes]:

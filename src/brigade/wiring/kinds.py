@@ -13,9 +13,9 @@ from brigade.clock import Clock
 from brigade.stores.base import Store
 
 if TYPE_CHECKING:
-    from brigade.config.stores import MemorySection, S3Section, SwiftSection
+    from brigade.config.stores import GcsSection, MemorySection, S3Section, SwiftSection
 
-    BucketSection = S3Section | SwiftSection | MemorySection
+    BucketSection = S3Section | GcsSection | SwiftSection | MemorySection
 
 
 class Setting(NamedTuple):
@@ -51,6 +51,10 @@ def kind_of(section: BucketSection, setting: Setting) -> Kind:
             from brigade.wiring.s3 import S3Kind
 
             return S3Kind.of_section(section, setting)
+        case "gcs":
+            from brigade.wiring.gcs import GcsKind
+
+            return GcsKind.of_section(section, setting)
         case "swift":
             from brigade.wiring.swift import SwiftKind
 
@@ -68,6 +72,10 @@ def kind_of_url(scheme: str, setting: Setting) -> Kind:
             from brigade.wiring.s3 import S3Kind
 
             return S3Kind.of_environment(setting)
+        case "gs":
+            from brigade.wiring.gcs import GcsKind
+
+            return GcsKind.of_environment(setting)
         case "swift":
             from brigade.wiring.swift import SwiftKind
 

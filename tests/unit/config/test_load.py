@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from brigade.config.load import Loaded, examine_config, find_config, load_config
 from brigade.config.model import Config, json_schema
-from brigade.config.sample import SAMPLE
+from brigade.config.sample import SAMPLED, sample
 from brigade.decide.routing import Block, BucketRoute, Rules
 from brigade.errors import ConfigError
 from brigade.replications import DeleteMode, FilterRule, MaxDelete
@@ -78,8 +79,8 @@ def test_secrets_stay_out_of_the_representation(tmp_path: Path):
             "stores: {m: {type: s3, secret_key: 12345, access_key: k}}",
             "stores.m.secret_key: must be text: put quotes around it",
         ),
-        ("stores: {m: {type: gcs}}", "stores.m.type: must be s3, swift, file or memory"),
-        ("stores: {m: {root: x}}", "stores.m: has no type: write s3, swift, file or memory"),
+        ("stores: {m: {type: ftp}}", "stores.m.type: must be s3, gcs, "),
+        ("stores: {m: {root: x}}", "stores.m: has no type: write s3, gcs, "),
         ("stores: {m: {type: file}}", "stores.m.root: is missing"),
         ("stores: {m: {type: s3, endpoint: 's3.example'}}", "stores.m.endpoint: must be a URL like https://host:port"),
         (
@@ -216,9 +217,13 @@ def test_the_file_is_found_by_option_then_variable_then_here(tmp_path: Path):
         find_config(None, {"BRIGADE_CONFIG": "missing"}, tmp_path)
 
 
-def test_the_sample_is_right(tmp_path: Path):
-    names = ("OLD_ACCESS_KEY", "OLD_SECRET_KEY", "NEW_ACCESS_KEY", "NEW_SECRET_KEY")
-    assert isinstance(examine_config(write(tmp_path, SAMPLE), dict.fromkeys(names, "x")), Loaded)
+@pytest.mark.parametrize("store", SAMPLED)
+def test_the_sample_is_right(tmp_path: Path, store: str):
+    text = sample(store)
+    names = set(re.findall(r"\$\{([A-Z_]+)\}", text)) - {"NAME"}
+    found = examine_config(write(tmp_path, text), dict.fromkeys(names, "x"))
+    assert isinstance(found, Loaded)
+    assert found.config.stores["new"].type == store
 
 
 def test_the_schema_knows_every_key_and_closes_every_section():

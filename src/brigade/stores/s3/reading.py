@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from brigade.errors import StoreError, Truncated, Unavailable
+from brigade.errors import StoreError, Unavailable
 from brigade.objects import ObjectInfo, multipart_count
 from brigade.stores.base import ByteRange, Condition
 from brigade.stores.http.base import HttpResponse
+from brigade.stores.http.reader import CountingReader
 
 if TYPE_CHECKING:
     from brigade.stores.s3.objects import ObjectCalls
@@ -30,49 +31,6 @@ class Wanted(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-class S3Reader:
-    """An open object; counts what comes against what was promised."""
-
-    __slots__ = ("_response", "_store", "info")
-
-    def __init__(self, info: ObjectInfo, response: HttpResponse, store: str) -> None:
-        self.info = info
-        self._response = response
-        self._store = store
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The content, once."""
-        missing = self.info.size_bytes
-        try:
-            async for chunk in self._response.chunks():
-                missing -= len(chunk)
-                if missing < 0:
-                    break
-                yield chunk
-        except StoreError as error:
-            raise self._placed(error) from error.__cause__
-        if missing:
-            raise self._wrong_length(self.info.size_bytes - missing)
-
-    async def read(self) -> bytes:
-        """The whole content."""
-        try:
-            data = await self._response.read()
-        except StoreError as error:
-            raise self._placed(error) from error.__cause__
-        if len(data) != self.info.size_bytes:
-            raise self._wrong_length(len(data))
-        return data
-
-    def _placed(self, error: StoreError) -> StoreError:
-        error.store, error.operation, error.key = self._store, "get", self.info.key
-        return error
-
-    def _wrong_length(self, received: int) -> Truncated:
-        text = f"{received} bytes came and {self.info.size_bytes} were promised"
-        return Truncated(text, store=self._store, operation="get", key=self.info.key)
-
-
 class Opening:
     """The context of one `get`."""
 
@@ -83,7 +41,7 @@ class Opening:
         self._wanted = wanted
         self._exchange: AbstractAsyncContextManager[HttpResponse] | None = None
 
-    async def __aenter__(self) -> S3Reader:
+    async def __aenter__(self) -> CountingReader:
         wanted, caller = self._wanted, self._store.caller
         try:
             exchange = await caller.send("get", "GET", wanted.key, wanted.query, wanted.headers)
@@ -95,7 +53,7 @@ class Opening:
             if response.status >= 300:
                 body = await response.read()
                 raise caller.refusal("get", wanted.key, response.status, response.headers, body)
-            return S3Reader(self._store.accepted(wanted, response), response, caller.store)
+            return CountingReader(self._store.accepted(wanted, response), response, caller.store)
         except BaseException as error:
             await exchange.__aexit__(type(error), error, error.__traceback__)
             raise

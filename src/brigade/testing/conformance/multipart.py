@@ -58,10 +58,13 @@ async def test_the_etag_of_parts_is_made_of_their_md5s_where_the_store_says_so(s
     needs(store, "content_etags")
     pieces = _pieces(store)
     await _upload(store, "object", pieces)
+    info = await store.head("object")
+    if info.opaque_etag:
+        pytest.skip(f"{store.name} says that the ETag of an object made of parts is no digest")
     digests = [hashlib.md5(piece, usedforsecurity=False) for piece in pieces]
     joined = b"".join(digest.digest() for digest in digests)
     segmented = "".join(digest.hexdigest() for digest in digests).encode()
-    assert (await store.head("object")).etag in (
+    assert info.etag in (
         f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-2",
         f"{SEGMENTED}{hashlib.md5(segmented, usedforsecurity=False).hexdigest()}",
     )

@@ -1,0 +1,71 @@
+"""Listing the bucket."""
+
+from __future__ import annotations
+
+from brigade.errors import ListingBroken
+from brigade.objects import ObjectInfo
+from brigade.stores.base import ListPage
+from brigade.stores.gcs.attributes import FIELDS, Resource, info_of
+from brigade.stores.gcs.bucket import HIDDEN, Bucket
+
+_LIST_FIELDS = f"items({FIELDS}),nextPageToken"
+_MOST = 1000
+
+
+class ListingCalls(Bucket):
+    """`list_page` by objects.list."""
+
+    async def list_page(
+        self, prefix: str = "", *, start_after: str = "", cursor: str | None = None, limit: int = 1000
+    ) -> ListPage:
+        """One page in the order of UTF-8 bytes; it may be empty and not the last.
+
+        The cursor is Google's token and where the listing began, because each page is asked for with all parameters.
+        """
+        token = ""
+        if cursor is not None:
+            token, _, start_after = cursor.partition(" ")
+        query = [("maxResults", str(min(limit, _MOST)))]
+        if start_after:
+            query.append(("startOffset", start_after))
+        if token:
+            query.append(("pageToken", token))
+        items, token = await self.items("list_page", prefix, query)
+        try:
+            entries = [self._entry(item) for item in items if item["name"] != start_after]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken(f"an entry cannot be read: {error!r}") from error
+        entries = [entry for entry in entries if not entry.key.startswith(HIDDEN)]
+        for entry in entries[:1] + entries[-1:]:
+            if not entry.key.startswith(prefix):
+                raise self._broken(f"the server lists {entry.key!r}, which is not under {prefix!r}")
+        return ListPage(entries, f"{token} {start_after}" if token else None)
+
+    async def items(self, operation: str, prefix: str, query: list[tuple[str, str]]) -> tuple[list[Resource], str]:
+        """The resources of one page, and the token of the next one, empty after the last."""
+        if prefix:
+            query = [*query, ("prefix", prefix)]
+        page = await self.caller.call(operation, None, "GET", self.caller.objects, [*query, ("fields", _LIST_FIELDS)])
+        items, token = page.get("items", []), page.get("nextPageToken", "")
+        if not isinstance(items, list) or not isinstance(token, str):
+            raise self._broken("the page is not a list of objects")
+        return items, token
+
+    async def all_items(self, operation: str, prefix: str) -> list[Resource]:
+        """The resources of all objects under a prefix that is known to be small."""
+        found: list[Resource] = []
+        query = [("maxResults", str(_MOST))]
+        while True:
+            items, token = await self.items(operation, prefix, query)
+            found += items
+            if not token:
+                return found
+            query = [("maxResults", str(_MOST)), ("pageToken", token)]
+
+    def _entry(self, item: Resource) -> ObjectInfo:
+        key = item["name"]
+        self.remember(key, item)
+        return info_of(key, item)
+
+    def _broken(self, text: str) -> ListingBroken:
+        return ListingBroken(text, store=self.name, operation="list_page")
