@@ -68,6 +68,14 @@ class Command:
         self.write_config()
         return f"{name}:{bucket.name}/{bucket.prefix}"
 
+    def have(self, name: str, secrets: Mapping[str, str], **section: Any) -> None:
+        """Configure a store of any type; a secret, by its key, stands in the environment and not in the file."""
+        for key, value in secrets.items():
+            self._secrets[f"SECRET_{name}_{key}"] = value
+            section[key] = f"${{SECRET_{name}_{key}}}"
+        self._stores[name] = section
+        self.write_config()
+
     def forget(self, name: str) -> None:
         """Take a store out of the configuration again."""
         del self._stores[name]

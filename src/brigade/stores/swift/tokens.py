@@ -17,6 +17,8 @@ from brigade.stores.swift.settings import AuthVersion, SwiftSettings
 
 # A token is renewed when a tenth of its life is left, but not earlier than this before its end.
 EARLIEST_RENEWAL_SECONDS = 300.0
+# One that seems to have ended already comes from a machine with another time: it is good until it is refused.
+SHORTEST_LIFE_SECONDS = 60.0
 
 ClientFactory = Callable[[str], HttpClient]
 
@@ -83,6 +85,7 @@ class Tokens:
         if life_seconds is None:
             self._renew_at_seconds = float("inf")
         else:
+            life_seconds = max(life_seconds, SHORTEST_LIFE_SECONDS)
             self._renew_at_seconds = asked_at_seconds + life_seconds - min(EARLIEST_RENEWAL_SECONDS, life_seconds / 10)
 
 

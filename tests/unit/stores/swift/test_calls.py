@@ -1,0 +1,269 @@
+"""What is asked of Swift, and what its answers mean, where a real one does not answer so on demand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from brigade.errors import (
+    AccessDenied,
+    BucketMissing,
+    Corrupt,
+    InvalidKey,
+    ListingBroken,
+    NotFound,
+    Rejected,
+    StorageFull,
+    Throttled,
+    Unavailable,
+    Unsupported,
+)
+from brigade.objects import NO_ATTRIBUTES, Attributes, PartInfo
+from brigade.stores.base import BytesBody, Condition
+from brigade.testing.bodies import StreamBody
+
+ERRORS = {
+    403: AccessDenied,
+    405: Unsupported,
+    408: Unavailable,
+    409: Unavailable,
+    418: Rejected,
+    422: Corrupt,
+    429: Throttled,
+    498: Throttled,
+    500: Unavailable,
+    503: Unavailable,
+    507: StorageFull,
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), ERRORS.items())
+async def test_each_status_is_told_in_our_words(server, open_store, status, kind):
+    store = await open_store()
+    server.answer = lambda _: server.reply(status, b"<html><h1>No</h1><p>Because of that.</p></html>")
+    with pytest.raises(kind) as raised:
+        await store.put("a", BytesBody(b"1"), attributes=NO_ATTRIBUTES)
+    assert "Because of that." in str(raised.value)
+    assert "hush" not in f"{raised.value!r}{raised.value}"
+
+
+async def test_a_busy_cluster_says_when_to_come_again(server, open_store):
+    store = await open_store()
+    server.answer = lambda _: server.reply(503, headers={"retry-after": "7"})
+    with pytest.raises(Throttled) as raised:
+        await store.head("a")
+    assert raised.value.retry_after_seconds == 7
+
+
+async def test_a_quota_is_a_lack_of_room(server, open_store):
+    store = await open_store()
+    server.answer = lambda _: server.reply(413, b"Upload exceeds quota.")
+    with pytest.raises(StorageFull):
+        await store.put("a", BytesBody(b"1"), attributes=NO_ATTRIBUTES)
+
+
+@pytest.mark.parametrize(("container", "kind"), [(204, NotFound), (404, BucketMissing), (403, AccessDenied)])
+async def test_an_object_is_absent_only_where_its_container_is_there(server, open_store, container, kind):
+    store = await open_store()
+    server.answer = lambda request: server.reply(404 if request.target.endswith("/a") else container)
+    with pytest.raises(kind):
+        await store.head("a")
+    with pytest.raises(kind):
+        async with store.get("a"):
+            pass
+
+
+@pytest.mark.parametrize("body", [b"{", b"[{}]", b'{"a": 1}', b"[1]"])
+async def test_a_page_that_cannot_be_read_is_no_end(server, open_store, body):
+    store = await open_store()
+    server.answer = lambda _: server.reply(200, body)
+    with pytest.raises(ListingBroken):
+        await store.list_page()
+
+
+async def test_a_short_page_does_not_end_a_listing(server, open_store):
+    store = await open_store()
+    entry = {"name": "p/a", "bytes": 1, "hash": "0" * 32, "last_modified": "2026-11-20T12:40:36.984100"}
+    server.answer = lambda _: server.reply(200, json.dumps([entry]).encode())
+    assert (await store.list_page("p/")).cursor == "p/a"
+    server.answer = lambda _: server.reply(204)
+    assert await store.list_page("p/", cursor="p/a") == ([], None)
+    assert "marker=p%2Fa" in server.requests[-1].target
+    server.answer = lambda _: server.reply(200, json.dumps([entry]).encode())
+    with pytest.raises(ListingBroken):
+        await store.list_page("q/")
+
+
+async def test_a_body_is_held_to_its_md5_before_it_is_visible_and_a_stream_afterwards(server, open_store):
+    store = await open_store()
+    server.answer = lambda request: server.reply(201, headers={"etag": "0" * 32})
+    with pytest.raises(Corrupt):
+        await store.put("a", StreamBody([b"content"]), attributes=NO_ATTRIBUTES)
+    assert "etag" not in server.requests[0].headers
+    assert server.asked("DELETE") == ["/v1/AUTH_a/photos/a"]
+    right = "9a0364b9e99bb480dd25e1f0284c8555"
+    server.answer = lambda request: server.reply(201, headers={"etag": right})
+    await store.put("a", BytesBody(b"content"), attributes=NO_ATTRIBUTES)
+    assert [request.headers["etag"] for request in server.requests if "etag" in request.headers] == [right]
+    assert (await store.put("a", StreamBody([b"con", b"tent"]), attributes=NO_ATTRIBUTES)).etag == right
+
+
+async def test_what_was_written_over_meanwhile_is_not_withdrawn(server, open_store):
+    store = await open_store()
+    server.answer = lambda request: server.reply(201, headers={"etag": ("1" if request.method == "HEAD" else "0") * 32})
+    with pytest.raises(Corrupt):
+        await store.put("a", StreamBody([b"content"]), attributes=NO_ATTRIBUTES)
+    assert server.asked("DELETE") == []
+
+
+@pytest.mark.parametrize("answer", [404, 405, 501])
+async def test_without_bulk_delete_keys_go_one_by_one(server, open_store, answer):
+    store = await open_store(delete_segments=False)
+    server.answer = lambda request: server.reply(answer if request.method == "POST" else 204)
+    assert await store.delete(["a", "b"]) == {"a": None, "b": None}
+    assert sorted(server.asked("DELETE")) == ["/v1/AUTH_a/photos/a", "/v1/AUTH_a/photos/b"]
+    await store.delete(["a", "b"])
+    assert len(server.asked("POST")) == 1
+
+
+async def test_bulk_delete_answers_each_key(server, open_store):
+    store = await open_store(delete_segments=False)
+    outcome = {
+        "Response Status": "400 Bad Request",
+        "Response Body": "",
+        "Errors": [["/photos/b%20c", "403 Forbidden"]],
+    }
+    server.answer = lambda _: server.reply(200, b"  \r\n\r\n" + json.dumps(outcome).encode())
+    answers = await store.delete(["a", "b c"])
+    assert answers["a"] is None
+    assert isinstance(answers["b c"], AccessDenied)
+    assert server.requests[-1].body == b"/photos/a\n/photos/b%20c"
+
+
+async def test_a_bulk_delete_that_gave_up_is_finished_one_by_one(server, open_store):
+    store = await open_store(delete_segments=False)
+    outcome = {"Response Status": "400 Bad Request", "Response Body": "Max delete failures exceeded", "Errors": []}
+    server.answer = lambda request: (
+        server.reply(200, json.dumps(outcome).encode()) if request.method == "POST" else server.reply(204)
+    )
+    assert await store.delete(["a", "b"]) == {"a": None, "b": None}
+    assert len(server.asked("DELETE")) == 2
+
+
+async def test_a_key_whose_look_fails_is_not_deleted(server, open_store):
+    store = await open_store()
+    server.answer = lambda request: server.reply(503 if request.method == "HEAD" else 204)
+    answers = await store.delete(["a"])
+    assert isinstance(answers["a"], Unavailable)
+    assert server.asked("DELETE") == []
+
+
+@pytest.mark.parametrize("key", ["a'b", "a/./b", "x\0y", "", "\ud800", "ü" * 513])
+async def test_what_the_cluster_forbids_is_refused_before_anything_is_sent(server, open_store, key):
+    names = {"forbidden_chars": "'\"<>", "forbidden_regexp": r"/\./|/\.\./|/\.$|/\.\.$", "maximum_length": 255}
+    server.info = json.dumps({**json.loads(server.info), "name_check": names}).encode()
+    store = await open_store()
+    with pytest.raises(InvalidKey):
+        await store.put(key, BytesBody(b"1"), attributes=NO_ATTRIBUTES)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("info", [b"", b"[]", b"not json", b'{"swift": 1, "slo": [], "bulk_delete": null}'])
+async def test_a_cluster_that_hides_its_limits_has_those_of_swift(server, open_store, info):
+    server.info = info
+    store = await open_store()
+    assert store.capabilities.max_parts == 1000
+    assert store.capabilities.max_key_bytes == 1024
+
+
+async def test_a_cluster_without_large_objects_takes_none(server, open_store):
+    server.info = b'{"swift": {}}'
+    store = await open_store()
+    assert not store.capabilities.multipart
+    with pytest.raises(Unsupported):
+        await store.create_multipart("a", attributes=NO_ATTRIBUTES)
+
+
+METADATA = {
+    "value": ({"a": "x" * 257}, "256"),
+    "bytes": ({"a": "ü" * 129}, "256"),
+    "name": ({"a" * 129: "x"}, "128"),
+    "count": ({f"n{number}": "" for number in range(91)}, "90"),
+    "sum": ({f"n{number}": "x" * 250 for number in range(20)}, "4096"),
+    "blank": ({"a": " x"}, "blank"),
+    "underscore": ({"a_b": "x"}, "drops"),
+    "break": ({"a": "x\ny"}, "control"),
+}
+
+
+@pytest.mark.parametrize(("metadata", "reason"), METADATA.values(), ids=METADATA)
+async def test_metadata_that_swift_cannot_hold_is_refused_with_the_reason(server, open_store, metadata, reason):
+    store = await open_store()
+    with pytest.raises(Rejected, match=reason):
+        await store.put("a", BytesBody(b"1"), attributes=Attributes(metadata=metadata))
+    assert server.requests == []
+
+
+async def test_an_absent_key_is_asked_of_swift_and_other_conditions_are_looked_at(server, open_store):
+    store = await open_store()
+    await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES, condition=Condition(if_none_match="*"))
+    assert server.requests[0].headers["if-none-match"] == "*"
+    assert server.asked("HEAD") == []
+
+
+async def test_a_manifest_that_was_refused_leaves_the_mark_for_the_next_attempt(server, open_store):
+    store = await open_store()
+    upload_id = await store.create_multipart("a", attributes=NO_ATTRIBUTES)
+    mark = server.requests[-1].body
+    outcome = {"Response Status": "400 Bad Request", "Errors": [["/photos_segments/x", "Etag Mismatch"]]}
+
+    def answer(request):
+        if "multipart-manifest=put" in request.target:
+            return server.reply(202, b"   " + json.dumps(outcome).encode())
+        return server.reply(200, mark)
+
+    server.answer = answer
+    with pytest.raises(Rejected, match="Etag Mismatch"):
+        await store.complete_multipart("a", upload_id, [PartInfo(1, 1, "0" * 32)])
+    assert server.asked("DELETE") == []
+
+
+async def test_a_whole_with_another_etag_than_its_segments_give_is_damage(server, open_store):
+    store = await open_store()
+    upload_id = await store.create_multipart("a", attributes=NO_ATTRIBUTES)
+    mark = server.requests[-1].body
+
+    def answer(request):
+        if "multipart-manifest=put" in request.target:
+            return server.reply(201, headers={"etag": '"' + "f" * 32 + '"'})
+        return server.reply(200, mark)
+
+    server.answer = answer
+    with pytest.raises(Corrupt):
+        await store.complete_multipart("a", upload_id, [PartInfo(1, 1, "0" * 32)])
+
+
+async def test_clearing_up_that_fails_does_not_fail_the_write(server, open_store):
+    store = await open_store()
+    store._has_segments = True
+    server.answer = lambda request: server.reply(201 if request.method == "PUT" else 503)
+    assert (await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES)).key == "a"
+    assert len(server.asked("GET")) == 1
+
+
+async def test_without_segments_a_write_is_one_request(server, open_store):
+    server.answer = lambda _: server.reply(204, headers={"x-container-object-count": "0"})
+    store = await open_store()
+    await store.put("a", BytesBody(b""), attributes=NO_ATTRIBUTES)
+    assert len(server.requests) == 1
+
+
+async def test_nothing_wrong_is_made_of_an_answer_without_a_length(server, open_store):
+    store = await open_store()
+    server.answer = lambda _: server.reply(200, headers={"x-object-manifest": "c/p"})
+    with pytest.raises(Rejected):
+        await store.head("a")
+    with pytest.raises(Rejected):
+        async with store.get("a"):
+            pass
