@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 AWSCLI := $(VENV)/awscli
+AZURITE := $(VENV)/azurite
 CHECKED := src tests
 # Four where there are two cores: tests wait for servers most of the time. A file's tests stay together.
 SPREAD := -n 4 --dist loadfile
@@ -39,7 +40,7 @@ check: venv
 	$(BIN)/lint-imports --no-cache >$(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
 	$(BIN)/pytest -q $(SPREAD) -m "not server" tests/unit tests/test_tidy.py tests/test_docs.py
 
-test: venv $(AWSCLI)/.installed
+test: venv $(AWSCLI)/.installed $(AZURITE)/.installed
 	$(BIN)/pytest $(SPREAD)
 
 # Other people's client; without it its tests are skipped, and the summary says so.
@@ -48,6 +49,12 @@ $(AWSCLI)/.installed: requirements/awscli.lock | $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
 		--target $(AWSCLI) -r requirements/awscli.lock && touch $@ \
 		|| echo "The AWS command line could not be installed; its tests are skipped."
+
+# Azure's own emulator, from npm; without it its tests are skipped, and the summary says so.
+$(AZURITE)/.installed: requirements/azurite/package-lock.json | $(STAMP)
+	@rm -rf $(AZURITE) && mkdir -p $(AZURITE) && cp requirements/azurite/package*.json $(AZURITE)
+	@cd $(AZURITE) && npm ci --silent --ignore-scripts --no-audit --no-fund --no-update-notifier >/dev/null 2>&1 \
+		&& touch .installed || echo "Azurite could not be installed (it needs node and npm); its tests are skipped."
 
 demo: venv
 	$(BIN)/brigade demo $(if $(KEEP),--keep)
@@ -69,6 +76,8 @@ lock: venv
 			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 			--output-file "$${part%%:*}.lock" "$${part#*:}" || exit 1; \
 	done
+	@cd requirements/azurite && npm update --silent --package-lock-only --omit-lockfile-registry-resolved \
+		|| echo "npm is not here: requirements/azurite stays as it is."
 
 servers:
 	@.ci/servers

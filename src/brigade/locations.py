@@ -14,7 +14,7 @@ from brigade.replications import Location
 
 _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ALL_BUCKETS = "*"
-SCHEMES = ("s3", "gs", "swift")
+SCHEMES = ("s3", "gs", "az", "swift")
 """Of the URLs that name a bucket as the tools of its vendor do, with credentials from the environment."""
 
 

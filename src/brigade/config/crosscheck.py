@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from brigade.config.azure import azure_mistakes
 from brigade.config.document import Place, Problem
 from brigade.config.livecheck import check_gateway, check_live, check_webhook_and_queues
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
-from brigade.config.stores import S3Section, SwiftSection
+from brigade.config.stores import AzureSection, S3Section, SwiftSection
 from brigade.config.swift import swift_mistakes
 from brigade.decide.contradictions import refuse_contradictions
 from brigade.decide.filters import compile_pattern
@@ -25,8 +26,9 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
             problems.append(Problem(("stores", name), "a store's name is made of letters, digits, - _ and ."))
         if isinstance(store, S3Section):
             problems += _credentials(store, ("stores", name))
-        elif isinstance(store, SwiftSection):
-            for key, words in swift_mistakes(store):
+        elif isinstance(store, AzureSection | SwiftSection):
+            mistakes = azure_mistakes(store) if isinstance(store, AzureSection) else swift_mistakes(store)
+            for key, words in mistakes:
                 problems.append(Problem(("stores", name, key) if key else ("stores", name), words))
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)

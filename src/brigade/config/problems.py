@@ -15,11 +15,12 @@ from brigade.config.gateway import GatewaySection, KeySection, RouteSection, Tls
 from brigade.config.gcs import GcsSection
 from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.replications import FilterSection, ReplicationSection
-from brigade.config.stores import FileSection, MemorySection, S3Section, SwiftSection
+from brigade.config.stores import AzureSection, FileSection, MemorySection, S3Section, SwiftSection
 
 STORE_SECTIONS: Mapping[str, type[BaseModel]] = {
     "s3": S3Section,
     "gcs": GcsSection,
+    "azure": AzureSection,
     "swift": SwiftSection,
     "file": FileSection,
     "memory": MemorySection,

@@ -35,6 +35,14 @@ _TARGETS: Mapping[str, str] = {
     credentials: ${NEW_SERVICE_ACCOUNT}     # the JSON text of a service account; or credentials_file: /path
     project: my-project                     # where buckets are made and listed
 """,
+    "azure": """\
+  new:
+    type: azure
+    account: newaccount
+    key: ${AZURE_STORAGE_KEY}
+    # Or `sas` or `connection_string`; with none of them it is what `az login`, or a managed identity of this machine, may do.
+    # metadata_names: encode   # carry names of metadata that Azure does not take, such as two-words
+""",
 }
 
 _REST = """\

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from brigade.config.azure import AzureSection as AzureSection
 from brigade.config.feeds import QueueSection
 from brigade.config.fields import Count, Duration, Secret, Size, Text
 from brigade.config.gcs import GcsSection as GcsSection
@@ -76,5 +77,5 @@ class MemorySection(Limited):
 
 
 StoreSection = Annotated[
-    S3Section | GcsSection | SwiftSection | FileSection | MemorySection, Field(discriminator="type")
+    S3Section | GcsSection | AzureSection | SwiftSection | FileSection | MemorySection, Field(discriminator="type")
 ]

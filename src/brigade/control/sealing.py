@@ -15,7 +15,14 @@ from typing import Any
 
 from brigade.errors import ConfigError, UsageError
 
-SECRET_FIELDS = frozenset({"secret_key", "session_token", "customer_key"})
+SECRET_FIELDS = frozenset(
+    {
+        *("secret_key", "session_token", "customer_key"),
+        *("key", "sas", "connection_string", "client_secret"),
+        *("credentials", "access_token"),
+        *("token", "application_credential_secret"),
+    }
+)
 """The keys of settings whose values are secrets, wherever they stand."""
 
 MASK = "********"

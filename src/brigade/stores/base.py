@@ -59,7 +59,8 @@ class Capabilities:
     `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
     beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
     `multipart_tags`: `create_multipart` takes tags; a store without it leaves them out, and whoever wants them
-    calls `write_tags` after completing. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
+    calls `write_tags` after completing. `narrow_tags`: at most ten tags, of ASCII letters, digits, space and `+-./:=_` only;
+    others raise `Rejected`. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
     """
 
     listing_order: ListingOrder = ListingOrder.BYTES
@@ -81,6 +82,7 @@ class Capabilities:
     empty_metadata_values: bool = True
     identifier_metadata: bool = False
     tags: bool = False
+    narrow_tags: bool = False
     multipart_tags: bool = True
     listing_tells_tags: bool = False
     storage_classes: bool = False

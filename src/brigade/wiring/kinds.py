@@ -13,9 +13,9 @@ from brigade.clock import Clock
 from brigade.stores.base import Store
 
 if TYPE_CHECKING:
-    from brigade.config.stores import GcsSection, MemorySection, S3Section, SwiftSection
+    from brigade.config.stores import AzureSection, GcsSection, MemorySection, S3Section, SwiftSection
 
-    BucketSection = S3Section | GcsSection | SwiftSection | MemorySection
+    BucketSection = S3Section | GcsSection | AzureSection | SwiftSection | MemorySection
 
 
 class Setting(NamedTuple):
@@ -55,6 +55,10 @@ def kind_of(section: BucketSection, setting: Setting) -> Kind:
             from brigade.wiring.gcs import GcsKind
 
             return GcsKind.of_section(section, setting)
+        case "azure":
+            from brigade.wiring.azure import AzureKind
+
+            return AzureKind.of_section(section, setting)
         case "swift":
             from brigade.wiring.swift import SwiftKind
 
@@ -76,6 +80,10 @@ def kind_of_url(scheme: str, setting: Setting) -> Kind:
             from brigade.wiring.gcs import GcsKind
 
             return GcsKind.of_environment(setting)
+        case "az":
+            from brigade.wiring.azure import AzureKind
+
+            return AzureKind.of_environment(setting)
         case "swift":
             from brigade.wiring.swift import SwiftKind
 

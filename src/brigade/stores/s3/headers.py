@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from brigade.errors import Rejected
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, Grant, ObjectInfo, ObjectLock
 from brigade.stores.s3.settings import Encryption, S3Settings
+from brigade.wire.encodedwords import decoded_words, encoded_word
 from brigade.wire.encoding import encode_value
 from brigade.wire.s3time import http_date_ns
 
@@ -35,7 +36,6 @@ _GRANT_HEADERS = {
     "WRITE": "x-amz-grant-write",
 }
 _GRANTEES = {"id": "id", "uri": "uri", "email": "emailAddress"}
-_ENCODED_WORD = re.compile(r"=\?[\w-]+\?[bBqQ]\?[^?]*\?=")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -47,7 +47,7 @@ def attribute_headers(attributes: Attributes, *, encoded_metadata: bool) -> Head
         if value is not None:
             headers.append((header, value))
     for name, value in attributes.metadata.items():
-        sent = _encoded_word(value) if encoded_metadata and _needs_encoding(value) else value
+        sent = encoded_word(value) if encoded_metadata and _needs_encoding(value) else value
         headers.append((META + name.lower(), sent))
     if attributes.tags:
         headers.append(("x-amz-tagging", tagging_value(attributes.tags)))
@@ -200,10 +200,6 @@ def _needs_encoding(value: str) -> bool:
     return not value.isascii() or value != value.strip() or "=?" in value
 
 
-def _encoded_word(value: str) -> str:
-    return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
-
-
 def _decoded_value(value: str, encoded: bool) -> str:
     if not value.isascii():
         try:
@@ -211,16 +207,7 @@ def _decoded_value(value: str, encoded: bool) -> str:
         except UnicodeEncodeError:
             # Bytes that are no UTF-8: the only other text that HTTP knows is Latin-1.
             return value.encode("utf-8", "surrogateescape").decode("latin-1")
-    if encoded and "=?" in value and _ENCODED_WORD.search(value):
-        # Rarely needed, and heavy to import.
-        from email.header import decode_header
-
-        try:
-            words = decode_header(value)
-            return "".join([w.decode(charset or "latin-1") if isinstance(w, bytes) else w for w, charset in words])
-        except (LookupError, ValueError, binascii.Error):
-            return value
-    return value
+    return decoded_words(value) if encoded else value
 
 
 def base64_of(hexadecimal: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brigade.errors import NotFound, PreconditionFailed, Unsupported
+from brigade.errors import NotFound, PreconditionFailed, Rejected, Unsupported
 from brigade.objects import Attributes, ObjectInfo
 from brigade.stores.base import Condition, Store
 from brigade.testing.conformance.support import keys, needs, put, read
@@ -29,7 +29,19 @@ METADATA = {
     "long": "x" * 1500,
 }
 SHORT_METADATA = {name: value for name, value in METADATA.items() if name != "long"}
-TAGS = {"colour": "red", "with space": "a+b=c:d/e@f", "\u00fcmlaut": "gr\u00fcn", "empty": ""}
+WIDE_TAGS = {"colour": "red", "with space": "a+b=c:d/e@f", "\u00fcmlaut": "gr\u00fcn", "empty": ""}
+NARROW_TAGS = {"colour": "red", "with space": "a+b=c:d/e", "empty": ""}
+
+
+def _tags(store: Store) -> dict[str, str]:
+    return NARROW_TAGS if store.capabilities.narrow_tags else WIDE_TAGS
+
+
+def _named(store: Store, metadata: dict[str, str]) -> dict[str, str]:
+    """The same values under names that the store takes."""
+    if not store.capabilities.identifier_metadata:
+        return metadata
+    return {name.replace("-", "_"): value for name, value in metadata.items()}
 
 
 def _attributes(info: ObjectInfo) -> Attributes:
@@ -56,8 +68,9 @@ async def test_headers_that_were_not_written_are_none(store: Store) -> None:
 @pytest.mark.parametrize("name", METADATA)
 async def test_a_metadata_value_comes_back_exactly(store: Store, name: str) -> None:
     needs(store, "metadata")
-    await put(store, "object", b"1", metadata={name: METADATA[name]})
-    assert _attributes(await store.head("object")).metadata == {name: METADATA[name]}
+    metadata = _named(store, {name: METADATA[name]})
+    await put(store, "object", b"1", metadata=metadata)
+    assert _attributes(await store.head("object")).metadata == metadata
 
 
 async def test_an_empty_metadata_value_is_a_value(store: Store) -> None:
@@ -69,7 +82,7 @@ async def test_an_empty_metadata_value_is_a_value(store: Store) -> None:
 
 async def test_several_metadata_values_come_back_together(store: Store) -> None:
     needs(store, "metadata")
-    metadata = {f"name-{number}": f"value {number}" for number in range(20)}
+    metadata = _named(store, {f"name-{number}": f"value {number}" for number in range(20)})
     await put(store, "object", b"1", metadata=metadata)
     async with store.get("object") as reader:
         assert _attributes(reader.info).metadata == metadata
@@ -77,19 +90,20 @@ async def test_several_metadata_values_come_back_together(store: Store) -> None:
 
 async def test_tags_are_written_with_the_object_and_read_back(store: Store) -> None:
     needs(store, "tags")
-    await put(store, "object", b"1", tags=TAGS)
-    assert await store.read_tags("object") == TAGS
+    tags = _tags(store)
+    await put(store, "object", b"1", tags=tags)
+    assert await store.read_tags("object") == tags
     info = await store.head("object")
-    assert info.tag_count in (None, len(TAGS))
-    assert _attributes(info).tags in (None, TAGS)
+    assert info.tag_count in (None, len(tags))
+    assert _attributes(info).tags in (None, tags)
 
 
 async def test_writing_tags_replaces_all_of_them_and_nothing_else(store: Store) -> None:
     needs(store, "tags")
     await put(store, "object", b"1", tags={"old": "1"}, content_type="text/css", metadata={"k": "v"})
     before = await store.head("object")
-    await store.write_tags("object", TAGS)
-    assert await store.read_tags("object") == TAGS
+    await store.write_tags("object", _tags(store))
+    assert await store.read_tags("object") == _tags(store)
     await store.write_tags("object", {})
     assert await store.read_tags("object") == {}
     after = await store.head("object")
@@ -102,6 +116,21 @@ async def test_an_object_written_without_tags_has_none(store: Store) -> None:
     await put(store, "object", b"1", tags={"old": "1"})
     await put(store, "object", b"1")
     assert await store.read_tags("object") == {}
+
+
+async def test_tags_that_the_store_cannot_hold_are_refused_before_anything_is_written(store: Store) -> None:
+    needs(store, "narrow_tags")
+    for tags in (WIDE_TAGS, {f"tag{number}": "1" for number in range(11)}):
+        with pytest.raises(Rejected):
+            await put(store, "object", b"1", tags=tags)
+    assert await keys(store) == []
+
+
+async def test_a_name_of_metadata_that_is_no_identifier_is_refused_where_the_store_wants_one(store: Store) -> None:
+    needs(store, "identifier_metadata")
+    with pytest.raises(Rejected):
+        await put(store, "object", b"1", metadata={"two-words": "1"})
+    assert await keys(store) == []
 
 
 async def test_tags_of_an_absent_object_are_not_found(store: Store) -> None:
@@ -140,15 +169,20 @@ async def test_an_acl_can_be_written_back_as_it_was_read(store: Store) -> None:
 
 async def test_a_copy_keeps_all_that_the_object_carries(store: Store) -> None:
     needs(store, "server_copy")
-    carried: dict[str, Any] = {"content_type": "text/css", "cache_control": "no-cache", "metadata": SHORT_METADATA}
-    await put(store, "from here+%", b"content", tags=TAGS if store.capabilities.tags else None, **carried)
+    carried: dict[str, Any] = {
+        "content_type": "text/css",
+        "cache_control": "no-cache",
+        "metadata": _named(store, SHORT_METADATA),
+    }
+    carried["tags"] = _tags(store) if store.capabilities.tags else None
+    await put(store, "from here+%", b"content", **carried)
     info = await store.copy("from here+%", "to")
     assert (info.key, info.size_bytes) == ("to", 7)
     source, target = await store.head("from here+%"), await store.head("to")
     assert await read(store, "to") == b"content"
     assert target.attributes == source.attributes
     if store.capabilities.tags:
-        assert await store.read_tags("to") == TAGS
+        assert await store.read_tags("to") == _tags(store)
 
 
 async def test_a_copy_with_attributes_replaces_all_of_them(store: Store) -> None:
