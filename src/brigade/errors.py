@@ -9,6 +9,7 @@
     ├── Stale                      somebody else has changed it meanwhile             exit 1
     ├── Cancelled                  a person has ended it                              exit 1
     ├── StateError                 the state database
+    │   ├── Unstorable             it cannot hold this text
     │   └── LeaseLost              somebody else owns the work now
     └── StoreError                 something a store answered, or did not
         ├── NotFound               the object is not there (a confirmed 404)
@@ -96,6 +97,10 @@ class Cancelled(BrigadeError):
 
 class StateError(BrigadeError):
     """The state database cannot be used."""
+
+
+class Unstorable(StateError):
+    """The state database cannot hold a text: it is not valid Unicode, or holds what the database refuses."""
 
 
 class LeaseLost(StateError):

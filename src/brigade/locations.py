@@ -95,6 +95,11 @@ def parse_location(text: str, stores: Collection[str], *, directory: Path | None
 
 
 def _url(text: str, scheme: str, rest: str) -> Place:
+    if "@" in rest.partition("/")[0]:
+        # Not repeated: what stands before it may be a secret.
+        raise UsageError(
+            f"{scheme}://…: a location holds no credentials", hint="they belong into a store, or the profile"
+        )
     if scheme not in SCHEMES:
         known = "".join(f"{each}://, " for each in SCHEMES)
         raise UsageError(f"{text!r}: {scheme}:// is no URL that Brigade knows", hint=f"{known}and file:// are")

@@ -100,16 +100,16 @@ def client(address):
 
 def test_a_network_of_one_host_is_one_client(clock):
     rates = Rates(clock)
-    waits = [rates.wait_seconds(client(f"2001:db8::{n}"), None, RATE) for n in range(1, RATE.burst + 2)]
+    waits = [rates.wait_seconds(rates.client(client(f"2001:db8::{n}"), None), RATE) for n in range(1, RATE.burst + 2)]
     assert waits == [0] * RATE.burst + [0.5]
-    assert rates.wait_seconds(client("2001:db8:0:1::1"), None, RATE) == 0
-    assert rates.wait_seconds(client("fe80::1%eth0"), None, RATE) == 0
+    assert rates.wait_seconds(rates.client(client("2001:db8:0:1::1"), None), RATE) == 0
+    assert rates.wait_seconds(rates.client(client("fe80::1%eth0"), None), RATE) == 0
 
 
 def test_many_clients_cost_no_memory(clock):
     rates = Rates(clock)
     for number in range(MOST_CLIENTS + 500):
-        rates.wait_seconds(client(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"), None, RATE)
+        rates.wait_seconds(rates.client(client(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"), None), RATE)
         rates.note(str(number).encode(), str(number))
     assert len(rates._buckets) == len(rates._proven) == MOST_CLIENTS
     assert shown_in(client("10.0.0.1")) is None

@@ -20,6 +20,7 @@ from brigade.errors import (
     Stale,
     StateError,
     StoreError,
+    Unstorable,
     UsageError,
 )
 
@@ -56,11 +57,19 @@ _CODES: tuple[tuple[type[BrigadeError], int, str], ...] = (
     (Missing, 404, "missing"),
     (Stale, 412, "stale"),
     (Refused, 409, "refused"),
+    (Unstorable, 422, "invalid"),
     (StateError, 503, "state_unavailable"),
     (StoreError, 502, "store_failed"),
 )
 
-_OF_STATUS = {401: "unauthenticated", 403: "forbidden", 404: "missing", 405: "wrong_method", 413: "too_large"}
+_OF_STATUS = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "missing",
+    405: "wrong_method",
+    408: "too_slow",
+    413: "too_large",
+}
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": words}
@@ -70,6 +79,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (403, "The token's scope is not enough"),
         (404, "There is no such thing"),
         (405, "This cannot be done to it"),
+        (408, "The body did not come in time"),
         (409, "It is there already, or a guard refused"),
         (412, "Somebody else has changed it meanwhile"),
         (413, "The body is too large"),

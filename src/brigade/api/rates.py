@@ -48,9 +48,12 @@ class Rates:
         """Whether it has proven to be a token."""
         return shown in self._proven
 
-    def wait_seconds(self, scope: Scope, shown: bytes | None, rate: Rate) -> float:
+    def client(self, scope: Scope, shown: bytes | None) -> str:
+        """Whose request it is."""
+        return self._proven.get(shown or b"") or _address(scope)
+
+    def wait_seconds(self, client: str, rate: Rate) -> float:
         """0 and the request is counted; else how long the client has to wait."""
-        client = self._proven.get(shown or b"") or _address(scope)
         now_seconds = self._clock.monotonic_seconds()
         before = self._buckets.get(client, _Bucket(rate.burst, now_seconds))
         left = min(rate.burst, before.left + (now_seconds - before.at_seconds) * rate.per_second)

@@ -10,6 +10,8 @@ from brigade.replications import MaxDelete
 ONCE = "once"
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
+_TOO_LARGE = 2.0**63
+
 _SIZES = {
     "": 1,
     "b": 1,
@@ -118,4 +120,7 @@ def _split(text: str | float, what: str, example: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(str(text).strip())
     if match is None:
         raise UsageError(f"{text!r} is no {what}", hint=f"write {example}")
-    return float(match[1]), match[2]
+    number = float(match[1])
+    if number >= _TOO_LARGE:
+        raise UsageError(f"a {what} of so many digits is none", hint=f"write {example}")
+    return number, match[2]

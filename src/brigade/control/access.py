@@ -56,8 +56,10 @@ LOCAL = Identity("local", Scope.ADMIN)
 
 async def create_token(desk: Desk, name: str, scope: Scope, *, lifetime_seconds: float | None = None) -> str:
     """A new token, shown this once. Raises `UsageError` for a name that says nothing."""
-    if not name.strip() or len(name) > 128:
-        raise UsageError("a token has a name of at most 128 characters that says whose it is")
+    if not name.strip() or len(name) > 128 or not name.isprintable():
+        raise UsageError(
+            "a token has a name of at most 128 characters, all of which can be seen, that says whose it is"
+        )
     token_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     now_ns = desk.clock.now_ns()
     expires_ns = None if lifetime_seconds is None else now_ns + round(lifetime_seconds * _SECOND_NS)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from brigade.control.desk import Desk
+from brigade.control.plain_values import check_plain
 from brigade.control.sync import sync
 from brigade.engine.report import ActionKind, Outcome, RunResult
 from brigade.errors import Refused, UsageError
@@ -47,6 +48,7 @@ class Previews:
 
     async def make(self, desk: Desk, name: str, settings: Mapping[str, Any]) -> Preview:
         """Try it out. Raises `ConfigError` for settings that make no sense, and what the stores raise."""
+        check_plain(settings)
         if "*" in str(settings.get("source", "")):
             raise UsageError("a whole store has no preview", hint="preview one of its buckets: store:bucket")
         if self._under_way >= _MOST_AT_ONCE:

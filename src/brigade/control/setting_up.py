@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from brigade.control.desk import Desk
+from brigade.control.plain_values import check_plain
 from brigade.control.sealing import has_secrets, masked, unmasked
 from brigade.errors import ConfigError, Exists, Missing, Refused, UsageError
 from brigade.state.control_rows import Document, DocumentKind
@@ -65,6 +66,7 @@ async def create(desk: Desk, kind: DocumentKind, name: str, settings: Mapping[st
     where there is no key to seal them.
     """
     _check_name(name)
+    check_plain(settings)
     settings = unmasked(settings, {})
     if name in desk.plans.of_file(kind):
         raise Exists(f"the configuration file has a {kind} {name!r}", hint="choose another name")
@@ -84,6 +86,7 @@ async def create(desk: Desk, kind: DocumentKind, name: str, settings: Mapping[st
 
 async def change(desk: Desk, kind: DocumentKind, name: str, settings: Mapping[str, Any], *, version: int) -> Shown:
     """Other settings in the place of those of this version. Raises as `create`, `Stale`, and `Missing`."""
+    check_plain(settings)
     there = await _find_own(desk, kind, name)
     settings = unmasked(settings, _opened(desk, there))
     sealed = _sealed(desk, kind, name, settings)
@@ -159,5 +162,5 @@ def _opened(desk: Desk, document: Document) -> dict[str, Any]:
 
 def _check_name(name: str) -> None:
     good = name and len(name) <= _MOST_CHARACTERS and all(each.isalnum() or each in "-_." for each in name)
-    if not good:
+    if not good or not name.strip("."):
         raise UsageError(f"a name is made of letters, digits, - _ and . and has at most {_MOST_CHARACTERS} characters")

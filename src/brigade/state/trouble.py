@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
-from brigade.errors import BrigadeError, StateError
+from brigade.errors import BrigadeError, StateError, Unstorable
 
 
 class _Words(NamedTuple):
@@ -67,6 +67,9 @@ def translate(error: Exception, place: str) -> Exception:
     """A database error as a `StateError` about `place`; any other error as it is."""
     if isinstance(error, BrigadeError):
         return error
+    if isinstance(error, DataError):
+        # Of PostgreSQL: NUL in a text, a number that is too large. What it answers would repeat the value.
+        return Unstorable(f"the state {place} cannot hold a value", hint="leave out characters that cannot be seen")
     if isinstance(error, DBAPIError) and error.orig is not None:
         words = _words(error.orig)
         detail = _first_line(error.orig)
@@ -76,7 +79,7 @@ def translate(error: Exception, place: str) -> Exception:
     if isinstance(error, SQLAlchemyError):
         return StateError(f"the state {place} failed: {_first_line(error)}")
     if isinstance(error, UnicodeEncodeError):
-        return StateError(f"the state {place} cannot hold the text {error.object!r}: it is not valid Unicode")
+        return Unstorable(f"the state {place} cannot hold the text {error.object!r}: it is not valid Unicode")
     return error
 
 

@@ -65,5 +65,5 @@ async def log_out(visit: Looking) -> Response:
 
 def _inside(path: str) -> str:
     """A path of this very site, whatever was asked for."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
     return path if is_ours else "/"

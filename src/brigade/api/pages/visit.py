@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from brigade.api.failing import Detail, Refusal, explain
 from brigade.api.office import office_of, who_asks
@@ -145,6 +146,8 @@ class PageRoute(APIRoute):
             except BrigadeError as error:
                 explained = explain(error)
                 return _told(request, explained.status_code, explained.told)
+            except HTTPException as error:
+                return _told(request, error.status_code, Detail(code="invalid", message=str(error.detail), hint=""))
             except RequestValidationError:
                 return _told(request, 422, Detail(code="invalid", message="this address makes no sense", hint=""))
 
