@@ -41,10 +41,16 @@ class Reply(Exception):
         self.status, self.headers, self.body = status, headers, body
 
 
+class _Listener(ThreadingHTTPServer):
+    # With the usual five a burst of connections waits a second.
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class GcsFake:
     """The server; `with GcsFake() as fake` runs it.
 
-    `token`: what a request must bear. `throttle(n)` answers the next n requests with 429. `damage(n)` stores one bit wrong
+    `token`: what a request must bear. `throttle(n)` answers n requests with 429. `damage(n)` stores one bit wrong
     of the next n uploads, after their digests were checked. `requests` is what came: method, name of the call, query.
     """
 
@@ -54,10 +60,9 @@ class GcsFake:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.tokens_given = 0
         self._lock = threading.Lock()
-        self._throttled = 0
+        self._served_first = self._throttled = 0
         self._damaged = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Listener(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -76,9 +81,9 @@ class GcsFake:
         self._server.server_close()
         self._thread.join()
 
-    def throttle(self, times: int) -> None:
-        """Refuse the next requests with 429."""
-        self._throttled = times
+    def throttle(self, times: int, *, after: int = 0) -> None:
+        """Refuse so many requests with 429, once some more have been served."""
+        self._served_first, self._throttled = after, times
 
     def damage(self, times: int) -> None:
         """Store the next uploads wrong."""
@@ -97,7 +102,9 @@ class GcsFake:
             raise Refused(404, "notFound", "Not Found")
         with self._lock:
             self.requests.append((method, name, query))
-            if self._throttled:
+            if self._served_first:
+                self._served_first -= 1
+            elif self._throttled:
                 self._throttled -= 1
                 raise Refused(429, "rateLimitExceeded", "The object exceeded the rate limit.")
             bearer = headers.get("authorization", "")

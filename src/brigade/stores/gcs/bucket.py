@@ -20,7 +20,6 @@ CAPABILITIES = Capabilities(
     strict_etags=True,
     proves_writes=True,
     conditional_writes=True,
-    copy_keeps_etag=True,
     storage_classes=True,
     stored_classes=STORED_CLASSES,
     object_lock=True,

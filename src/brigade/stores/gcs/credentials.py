@@ -89,7 +89,7 @@ class GoogleToken:
             if self._header is None or not still_good:
                 self._header = None
                 raise
-            self._next_try_seconds = self._clock.monotonic_seconds() + AGAIN_SECONDS
+        self._next_try_seconds = self._clock.monotonic_seconds() + AGAIN_SECONDS
 
     def _ask(self) -> tuple[str, int | None]:
         from google.auth.exceptions import GoogleAuthError, TransportError
@@ -120,6 +120,8 @@ class GoogleToken:
 def _load(settings: GcsSettings) -> tuple[Credentials, str | None]:
     """The credentials that the settings name, else those of this machine."""
     import google.auth
+    from google.auth import identity_pool
+    from google.auth.exceptions import DefaultCredentialsError
     from google.oauth2 import credentials as users
     from google.oauth2 import service_account
 
@@ -134,8 +136,11 @@ def _load(settings: GcsSettings) -> tuple[Credentials, str | None]:
             made = service_account.Credentials.from_service_account_info(described, scopes=[SCOPE])  # type: ignore[no-untyped-call]
         case "authorized_user":
             made = users.Credentials.from_authorized_user_info(described, scopes=[SCOPE])  # type: ignore[no-untyped-call]
-        case _:
-            made, _project = google.auth.load_credentials_from_dict(described, scopes=[SCOPE])  # type: ignore[no-untyped-call]
+        case "external_account":
+            made = identity_pool.Credentials.from_info(described, scopes=[SCOPE])  # type: ignore[no-untyped-call]
+        case kind:
+            hint = "name the file in GOOGLE_APPLICATION_CREDENTIALS instead"
+            raise DefaultCredentialsError(f"credentials of type {kind!r} are not taken here: {hint}")  # type: ignore[no-untyped-call]
     return made, described.get("project_id")
 
 

@@ -124,7 +124,9 @@ class MultipartCalls(CopyCalls):
         whole = await self._composed(key, upload_id, chosen)
         written = await self.rewrite("complete_multipart", whole, key, resource, query)
         self.forget(key)
-        await self._clear(upload_id)
+        # The object is whole and visible; what cannot be cleared away now is an upload on record for the next run.
+        with suppress(StoreError):
+            await self._clear(upload_id)
         return self.info("complete_multipart", key, written)
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
