@@ -62,6 +62,8 @@ class GcsFake:
         self._lock = threading.Lock()
         self._served_first = self._throttled = 0
         self._damaged = 0
+        self._held = ""
+        self._go_on = threading.Event()
         self._server = _Listener(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -89,6 +91,20 @@ class GcsFake:
         """Store the next uploads wrong."""
         self._damaged = times
 
+    def make_bucket(self, name: str) -> None:
+        """Make an empty bucket."""
+        self.buckets[name] = Bucket(name)
+
+    def hold(self, call: str) -> None:
+        """Let requests of this name wait for `release`; a client that goes meanwhile gets nothing done."""
+        self._held = call
+        self._go_on.clear()
+
+    def release(self) -> None:
+        """Forget the requests that wait, and serve others as usual."""
+        self._held = ""
+        self._go_on.set()
+
     def calls(self) -> list[str]:
         """The names of the calls so far, in their order."""
         return [name for _, name, _ in self.requests]
@@ -102,6 +118,11 @@ class GcsFake:
             raise Refused(404, "notFound", "Not Found")
         with self._lock:
             self.requests.append((method, name, query))
+            is_held = name == self._held
+        if is_held:
+            self._go_on.wait(30)
+            raise Refused(503, "backendError", "It was held back.")
+        with self._lock:
             if self._served_first:
                 self._served_first -= 1
             elif self._throttled:
