@@ -43,6 +43,15 @@ _TARGETS: Mapping[str, str] = {
     # Or `sas` or `connection_string`; with none of them it is what `az login`, or a managed identity of this machine, may do.
     # metadata_names: encode   # carry names of metadata that Azure does not take, such as two-words
 """,
+    "swift": """\
+  new:
+    type: swift
+    auth_url: https://keystone.example/v3   # or Swift's own log-in: https://swift.example/auth/v1.0 with account:user
+    user: me
+    key: ${OS_PASSWORD}
+    project_name: my-project
+    region: RegionOne
+""",
 }
 
 _REST = """\
