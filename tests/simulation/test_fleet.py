@@ -20,6 +20,7 @@ from brigade.replications import DeleteMode, MaxDelete, Policy
 from brigade.state.owner import Owner
 from brigade.state.rows import RangeState, RunState
 from brigade.state.state import State
+from brigade.stores.base import ALWAYS
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MemoryStore
 from brigade.testing.observer import RecordingObserver
@@ -78,9 +79,9 @@ class Seen(ForwardingStore):
         await self._call("put")
         return await self.inner.put(*args, **options)
 
-    async def delete(self, keys):
+    async def delete(self, keys, *, condition=ALWAYS):
         await self._call("delete")
-        return await self.inner.delete(keys)
+        return await self.inner.delete(keys, condition=condition)
 
 
 class DyingLedger(Ledger):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from brigade.engine.job import Job
+from brigade.engine.proving import exactly
 from brigade.engine.report import Outcome
-from brigade.errors import NotFound
+from brigade.errors import NotFound, PreconditionFailed
 from brigade.objects import ObjectInfo
 
 _STAYS = "it has changed since it was copied, so it stays at the source for now"
@@ -24,6 +25,9 @@ async def archive(job: Job, outcome: Outcome, copied: ObjectInfo) -> Outcome:
         return outcome
     if (now.etag, now.size_bytes, now.modified_ns) != (copied.etag, copied.size_bytes, copied.modified_ns):
         return outcome._replace(reason=f"{outcome.reason}; {_STAYS}")
-    if (error := (await job.source.delete([copied.key]))[copied.key]) is not None:
+    error = (await job.source.delete([copied.key], condition=exactly(copied)))[copied.key]
+    if isinstance(error, PreconditionFailed):
+        return outcome._replace(reason=f"{outcome.reason}; {_STAYS}")
+    if error is not None:
         raise error
     return outcome._replace(reason=f"{outcome.reason}; deleted at the source", archived=True)

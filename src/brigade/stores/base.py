@@ -20,7 +20,8 @@ Prose first, because the conformance suite (`brigade.testing.conformance`) tests
   more. `put` with `tags=None` writes no tags.
 - **Multipart.** Parts may come in any order and again (the last wins); `complete_multipart` makes the object
   visible in one step and consumes the upload; `abort_multipart` of an unknown upload is fine.
-- **Deleting** an absent key is fine. `delete` answers each key: None or its error.
+- **Deleting** an absent key is fine. `delete` answers each key: None or its error. A condition goes with one key: where
+  `conditional_deletes` is claimed, another object than the one meant stays, answered by `PreconditionFailed`.
 - **Errors** are those of `brigade.errors`, translated here and nowhere else. `close` may be called twice.
 - A store never retries, never limits, never counts: layers around it do.
 """
@@ -244,7 +245,7 @@ class Store(Protocol):
     ) -> ObjectInfo:
         """Copy inside this store; `attributes` replaces all of them; `condition` is on the source object."""
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]: ...
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]: ...
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]: ...
     async def write_tags(self, key: str, tags: Mapping[str, str]) -> None: ...

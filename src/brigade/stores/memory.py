@@ -88,8 +88,6 @@ class MemoryStore:
     async def close(self) -> None:
         """The objects stay, so that a test may open the store again."""
 
-    # Listing and looking
-
     async def list_page(
         self, prefix: str = "", *, start_after: str = "", cursor: str | None = None, limit: int = 1000
     ) -> ListPage:
@@ -198,14 +196,21 @@ class MemoryStore:
         parts = source.part_sizes if keeps else None
         return self._store(target_key, source.data, etag, carried, parts, source.checksum)
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
         self._require_bucket("delete")
         if len(keys) > self.capabilities.delete_batch:
             raise self._error(Rejected, "delete", None, f"more than {self.capabilities.delete_batch} keys at once")
-        for key in keys:
-            if self._objects.pop(key, None) is not None:
-                self._keys.remove(key)
-        return dict.fromkeys(keys)
+        return {key: self._delete_one(key, condition) for key in keys}
+
+    def _delete_one(self, key: str, condition: Condition) -> StoreError | None:
+        if (stored := self._objects.get(key)) is not None:
+            try:
+                self._check("delete", key, stored, condition if self.capabilities.conditional_deletes else ALWAYS)
+            except StoreError as error:
+                return error
+            del self._objects[key]
+            self._keys.remove(key)
+        return None
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         self._require(self.capabilities.tags, "read_tags", key, "tags")

@@ -13,6 +13,7 @@ CHUNK_BYTES = 256 * 1024
 MEMORY_CAPABILITIES = Capabilities(
     part_reads=True,
     conditional_writes=True,
+    conditional_deletes=True,
     tags=True,
     storage_classes=True,
     acl=True,

@@ -91,6 +91,19 @@ async def test_what_a_client_has_written_since_stays_and_is_copied_by_the_next_r
     assert await held(bench.source) == {}
 
 
+async def test_what_is_written_between_the_question_and_the_deletion_stays_where_the_store_deletes_on_condition(bench):
+    await put(bench.source, "a", b"old")
+
+    async def overwrite(store):
+        await put(store, "a", b"new")
+
+    script = FaultScript(Fault("delete", FaultKind.CHANGE, change=overwrite))
+    ran = await bench.sync(ARCHIVE, faults=Faults(source=script))
+    script.assert_all_fired()
+    assert "stays at the source" in ran.outcomes["a"].reason
+    assert contents(await held(bench.source)) == {"a": b"new"}
+
+
 async def test_a_failed_copy_leaves_the_source_alone(bench):
     await put(bench.source, "a", content(10))
     script = FaultScript(Fault("put", error=lambda: AccessDenied("no"), times=99))

@@ -10,6 +10,7 @@ from brigade.engine.deletions import Deletions
 from brigade.engine.report import ActionKind
 from brigade.errors import AccessDenied, StateError, Unavailable
 from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
+from brigade.stores.base import ALWAYS
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, reset
 from brigade.testing.workbench import Faults, Workbench, held, put
 
@@ -223,7 +224,7 @@ async def test_a_failed_deletion_is_told_and_leaves_the_run_out_of_step(bench):
         def __getattr__(self, name):
             return getattr(bench.target, name)
 
-        async def delete(self, keys):
+        async def delete(self, keys, *, condition=ALWAYS):
             answers = await bench.target.delete([key for key in keys if key != "zextra0000"])
             return {**answers, "zextra0000": AccessDenied("locked")}
 

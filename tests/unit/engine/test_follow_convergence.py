@@ -14,6 +14,7 @@ from brigade.engine.report import RunResult
 from brigade.replications import DeleteMode, MaxDelete, Policy
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind, RunState
+from brigade.stores.base import ALWAYS
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.testing.workbench import contents, held, put
 
@@ -44,8 +45,8 @@ class Slow(ForwardingStore):
     async def copy(self, source_key, target_key, **options):
         return await self._late(lambda: self.inner.copy(source_key, target_key, **options))
 
-    async def delete(self, keys):
-        return await self._late(lambda: self.inner.delete(keys))
+    async def delete(self, keys, *, condition=ALWAYS):
+        return await self._late(lambda: self.inner.delete(keys, condition=condition))
 
 
 def job(bench, random):

@@ -12,6 +12,7 @@ from brigade.engine.ledger import Ledger
 from brigade.engine.reconcile import reconcile
 from brigade.replications import DeleteMode, Policy
 from brigade.state.state import State
+from brigade.stores.base import ALWAYS
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.testing.workbench import content, contents, held, put
 
@@ -47,8 +48,8 @@ class Gate(ForwardingStore):
     async def put(self, key, body, **options):
         return await self._stop("put", lambda: self.inner.put(key, body, **options))
 
-    async def delete(self, keys):
-        return await self._stop("delete", lambda: self.inner.delete(keys))
+    async def delete(self, keys, *, condition=ALWAYS):
+        return await self._stop("delete", lambda: self.inner.delete(keys, condition=condition))
 
     async def complete_multipart(self, *args, **options):
         return await self._stop("complete_multipart", lambda: self.inner.complete_multipart(*args, **options))

@@ -225,7 +225,8 @@ class FileStore:
             )
         )
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        del condition  # no file system deletes on one: `conditional_deletes` is not claimed
         answers, changed = await self._run(self._writes, "delete", None, self._remover.delete, list(keys))
         if self._settings.fsync:
             await self._syncs.flush(changed)

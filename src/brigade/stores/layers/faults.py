@@ -168,8 +168,10 @@ class FaultyStore(ForwardingStore):
             lambda: self.inner.copy(source_key, target_key, attributes=attributes, condition=condition),
         )
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
-        return await self._faulted("delete", keys[0] if len(keys) == 1 else None, partial(self.inner.delete, keys))
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        return await self._faulted(
+            "delete", keys[0] if len(keys) == 1 else None, partial(self.inner.delete, keys, condition=condition)
+        )
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         return await self._faulted("read_tags", key, lambda: self.inner.read_tags(key, version_id=version_id))

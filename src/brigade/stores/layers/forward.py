@@ -83,8 +83,8 @@ class ForwardingStore:
     ) -> ObjectInfo:
         return await self.inner.copy(source_key, target_key, attributes=attributes, condition=condition)
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
-        return await self.inner.delete(keys)
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        return await self.inner.delete(keys, condition=condition)
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         return await self.inner.read_tags(key, version_id=version_id)

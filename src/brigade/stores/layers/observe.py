@@ -123,8 +123,8 @@ class ObservedStore(ForwardingStore):
         call = self.inner.copy(source_key, target_key, attributes=attributes, condition=condition)
         return await self._counted("copy", call)
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
-        return await self._counted("delete", self.inner.delete(keys))
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        return await self._counted("delete", self.inner.delete(keys, condition=condition))
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         return await self._counted("read_tags", self.inner.read_tags(key, version_id=version_id))

@@ -102,8 +102,8 @@ class PrefixedStore(ForwardingStore):
         source, target = self._prefix + source_key, self._prefix + target_key
         return self.relative(await self.inner.copy(source, target, attributes=attributes, condition=condition))
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
-        results = await self.inner.delete([self._prefix + key for key in keys])
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        results = await self.inner.delete([self._prefix + key for key in keys], condition=condition)
         return {key[self._length :]: error for key, error in results.items()}
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:

@@ -39,7 +39,7 @@ class ReadOnlyStore(ForwardingStore):
     ) -> ObjectInfo:
         raise self._refusal("copy", target_key)
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
         raise self._refusal("delete", keys[0] if len(keys) == 1 else None)
 
     async def write_tags(self, key: str, tags: Mapping[str, str]) -> None:

@@ -126,12 +126,12 @@ class RetryingStore(ForwardingStore):
             lambda: self.inner.copy(source_key, target_key, attributes=attributes, condition=condition),
         )
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
         tries = _Tries(self, "delete")
         results: dict[str, StoreError | None] = {}
         left = list(keys)
         while True:
-            results.update(await self._again("delete", partial(self.inner.delete, left)))
+            results.update(await self._again("delete", partial(self.inner.delete, left, condition=condition)))
             failed = [(key, error) for key in left if (error := results[key]) is not None and _may_pass(error)]
             if not failed:
                 return results

@@ -124,9 +124,9 @@ class TimedStore(ForwardingStore):
         with self.guard("copy", self.timeouts.slow_call_seconds, target_key):
             return await self.inner.copy(source_key, target_key, attributes=attributes, condition=condition)
 
-    async def delete(self, keys: Sequence[str]) -> dict[str, StoreError | None]:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
         with self._guard("delete"):
-            return await self.inner.delete(keys)
+            return await self.inner.delete(keys, condition=condition)
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         with self._guard("read_tags", key):

@@ -7,7 +7,9 @@ from dataclasses import replace
 from hashlib import md5, sha256
 
 from brigade.errors import NotFound, StoreError, Unsupported
+from brigade.stores.base import ALWAYS, Condition
 from brigade.stores.s3.bucket import Bucket
+from brigade.stores.s3.caller import NO_HEADERS, Headers
 from brigade.stores.s3.headers import base64_of
 from brigade.stores.together import for_each
 from brigade.wire.s3xml import build_delete, parse_deleted
@@ -21,8 +23,11 @@ Outcome = dict[str, StoreError | None]
 class DeletingCalls(Bucket):
     """`delete` by DeleteObjects, or DeleteObject where that is missing or cannot name the key."""
 
-    async def delete(self, keys: Sequence[str]) -> Outcome:
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> Outcome:
         """Delete the keys; each is answered with None or its error."""
+        if condition.if_match is not None and self._capabilities.conditional_deletes:
+            headers = [("if-match", f'"{condition.if_match}"')]
+            return {key: await self._delete_one(key, headers) for key in keys}
         outcome: Outcome = {}
         while len(outcome) < len(keys := list(dict.fromkeys(keys))):
             size = self._capabilities.delete_batch
@@ -56,9 +61,9 @@ class DeletingCalls(Bucket):
         answers = await for_each(keys, self._delete_one, at_once=SINGLE_DELETES_AT_ONCE)
         return dict(zip(keys, answers, strict=True))
 
-    async def _delete_one(self, key: str) -> StoreError | None:
+    async def _delete_one(self, key: str, headers: Headers = NO_HEADERS) -> StoreError | None:
         try:
-            await self.caller.call("delete", "DELETE", key)
+            await self.caller.call("delete", "DELETE", key, headers=headers)
         except NotFound:
             return None
         except StoreError as error:

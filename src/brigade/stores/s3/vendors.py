@@ -41,6 +41,7 @@ _AWS = Capabilities(
     strict_etags=True,
     part_reads=True,
     conditional_writes=True,
+    conditional_deletes=True,
     tags=True,
     storage_classes=True,
     acl=True,

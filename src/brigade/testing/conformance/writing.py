@@ -148,6 +148,21 @@ async def test_a_write_on_condition_replaces_only_what_was_seen(store: Store) ->
     assert await read(store, "object") == b"the second"
 
 
+async def test_a_deletion_on_condition_deletes_only_what_was_seen(store: Store) -> None:
+    needs(store, "conditional_deletes")
+    await put(store, "object", b"first")
+    seen = await store.head("object")
+    condition = Condition(if_match=seen.etag, if_unmodified_ns=None if seen.etag else seen.modified_ns)
+    await put(store, "object", b"the second")
+    answer = await store.delete(["object"], condition=condition)
+    assert isinstance(answer["object"], PreconditionFailed)
+    assert await read(store, "object") == b"the second"
+    seen = await store.head("object")
+    assert await store.delete(["object"], condition=Condition(if_match=seen.etag)) == {"object": None}
+    assert await store.delete(["object"], condition=Condition(if_match=seen.etag)) == {"object": None}
+    assert await keys(store) == []
+
+
 async def test_a_write_on_condition_of_an_absent_object_fails(store: Store) -> None:
     needs(store, "conditional_writes")
     with pytest.raises((PreconditionFailed, NotFound)):

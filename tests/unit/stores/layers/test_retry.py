@@ -7,7 +7,7 @@ import pytest
 from brigade.decide.backoff import Backoff
 from brigade.errors import AccessDenied, Corrupt, NotFound, PreconditionFailed, SourceChanged, Throttled, Unavailable
 from brigade.objects import NO_ATTRIBUTES, Attributes
-from brigade.stores.base import BytesBody, Condition
+from brigade.stores.base import ALWAYS, BytesBody, Condition
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, slow_down
 from brigade.stores.layers.faults import FaultyStore
 from brigade.stores.layers.retry import RetryingStore
@@ -177,7 +177,7 @@ async def test_only_the_keys_that_failed_are_deleted_again(build, inner, clock, 
     class Moody:
         name = "moody"
 
-        async def delete(self, keys):
+        async def delete(self, keys, *, condition=ALWAYS):
             asked.append(list(keys))
             failing = {"b": Unavailable("later"), "c": AccessDenied("never")}
             return {key: failing.get(key) if len(asked) == 1 or key == "c" else None for key in keys}
@@ -194,7 +194,7 @@ async def test_keys_that_fail_for_ever_are_answered_with_their_error(clock, tele
     class Broken:
         name = "broken"
 
-        async def delete(self, keys):
+        async def delete(self, keys, *, condition=ALWAYS):
             return {key: Unavailable("later") for key in keys}
 
     results = await RetryingStore(Broken(), clock=clock, telemetry=telemetry).delete(["a"])
