@@ -27,6 +27,7 @@ _CAPABILITIES = Capabilities(
     content_etags=False,
     proves_writes=True,
     conditional_writes=True,
+    conditional_deletes=True,
     copy_keeps_etag=False,
     identifier_metadata=True,
     tags=True,

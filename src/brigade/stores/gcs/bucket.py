@@ -20,6 +20,7 @@ CAPABILITIES = Capabilities(
     strict_etags=True,
     proves_writes=True,
     conditional_writes=True,
+    conditional_deletes=True,
     storage_classes=True,
     stored_classes=STORED_CLASSES,
     object_lock=True,

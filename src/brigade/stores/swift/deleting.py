@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brigade.errors import NotFound, StoreError
+from brigade.stores.base import ALWAYS, Condition
 from brigade.stores.swift.bulk import SINGLE_DELETES_AT_ONCE, Result
 from brigade.stores.swift.headers import is_slo
 from brigade.stores.swift.manifests import Manifest
@@ -15,8 +16,8 @@ from brigade.stores.together import for_each
 class DeletingCalls(ObjectCalls):
     """`delete`."""
 
-    async def delete(self, keys: Sequence[str]) -> Result:
-        """Delete the keys; each is answered with None or its error.
+    async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> Result:  # noqa: ARG002
+        """Delete the keys; each is answered with None or its error. Swift deletes on no condition, and none is claimed.
 
         Unless the settings say otherwise each key is looked at first, because a large object's segments go with it.
         """
