@@ -101,7 +101,7 @@ def bucket(seaweed):
 
 
 @asynccontextmanager
-async def opened(brigade, tmp_path, bucket):
+async def opened(brigade, tmp_path, bucket, **more):
     """Brigade with its pages, a token, and a browser on them."""
     brigade.gateway = {
         "listen": "127.0.0.1:0",
@@ -109,6 +109,7 @@ async def opened(brigade, tmp_path, bucket):
         "users": {"ann": {"keys": [{"access_key": "ann", "secret_key": "secret-of-ann"}]}},
     }
     brigade.sections = {
+        **more,
         "api": {"listen": "127.0.0.1:0"},
         "replications": {"notes": {"source": "disk:notes", "target": "disk:copies", "live": ["watch"]}},
     }
@@ -118,6 +119,8 @@ async def opened(brigade, tmp_path, bucket):
     brigade._stores["disk"] = {"type": "file", "root": str(tmp_path / "disk")}
     brigade.reach("weed", bucket)
     token = (await brigade("token", "create", "olga", "--scope", "admin")).out.strip()
+    # Without any token this machine would need none.
+    assert (await brigade("token", "create", "otto")).code == 0
     process = await brigade.start("run", stderr=asyncio.subprocess.DEVNULL)
     url = (await brigade.said(process, "api: listens on")).split()[-1]
     async with chromium(tmp_path / "profile", viewport=WIDE, timezone_id="UTC") as context:
@@ -231,5 +234,67 @@ async def test_the_overview_can_be_searched_and_used_with_the_keyboard_alone(bri
         await page.keyboard.press("Enter")
         await window.see("Log in to Brigade")
         await window.look("/")
+        await window.see("Log in to Brigade")
+        assert window.wrong == []
+
+
+async def test_stores_and_replications_are_set_up_and_changed_by_forms_and_secrets_stay_inside(
+    brigade, tmp_path, bucket
+):
+    async with opened(brigade, tmp_path, bucket, seal_key="0123456789" * 4) as (window, token):
+        page = window.page
+        await window.look("/stores")
+        await window.fill(token=token)
+        await window.press("Log in")
+        await page.get_by_role("link", name="New store").click()
+        await window.look_over()
+        await page.get_by_role("link", name="s3", exact=True).click()
+        at = bucket.endpoint
+        await page.get_by_label("Name", exact=True).fill("weed-two")
+        for label, value in (("endpoint", at.url), ("access key", at.access_key), ("secret key", at.secret_key)):
+            await page.get_by_label(label, exact=True).fill(value)
+        await page.get_by_text("Limits and more").click()
+        await page.get_by_label("concurrency", exact=True).fill("many")
+        await window.press("Set it up")
+        await window.see("is no whole number")
+        assert at.secret_key not in await page.content()
+        await window.look_over()
+        await page.get_by_label("secret key", exact=True).fill(at.secret_key)
+        await page.get_by_label("concurrency", exact=True).fill("8")
+        await window.press("Set it up")
+        await window.see("Try it out")
+        await page.get_by_role("link", name="Change it").click()
+        await window.look_over("store-form-light")
+        await page.get_by_label("region", exact=True).fill("somewhere")
+        await window.press("Change it")
+        await window.see("somewhere")
+        # The secret that nobody wrote anew is the one that opens the store.
+        await window.fill(bucket_or_directory=bucket.name)
+        await window.press("Try it out")
+        await window.see("What of an object survives")
+        await page.get_by_text("Delete this store").click()
+        await window.look_over()
+
+        made = await brigade("replication", "create", "photos", f"weed-two:{bucket.name}", "disk:photos")
+        assert made.code == 0, made.words
+        await page.get_by_role("link", name="Overview", exact=True).click()
+        await page.get_by_role("link", name="photos", exact=True).click()
+        await page.locator("#live .is-in-step").wait_for()
+        await page.get_by_role("link", name="Change it").click()
+        await page.get_by_text("Filters, limits and more").wait_for()
+        await page.get_by_label("Filters", exact=True).fill("exclude spring/**")
+        await page.get_by_label("Delete excluded objects at the target too").check()
+        await page.get_by_label("Delete at the target", exact=True).select_option("mirror")
+        await page.get_by_label("Refuse to delete more than", exact=True).fill("100%")
+        await window.press("Preview")
+        await page.locator("#preview .is-delete").first.wait_for()
+        await window.look_over("changing-light")
+        assert len(list((tmp_path / "disk" / "photos" / "spring").iterdir())) == OBJECTS // 2
+        await window.press("Change it")
+        await window.see("It is changed")
+
+        # Somebody takes the token away: what is pressed next is not done.
+        assert (await brigade("token", "revoke", token.split("_")[1])).code == 0
+        await window.press("Pause")
         await window.see("Log in to Brigade")
         assert window.wrong == []
