@@ -25,10 +25,9 @@ def open_at(server, container, **more):
     )
 
 
-@pytest.fixture(scope="module")
-def server():
-    with AzuriteServer() as server:
-        yield server
+@pytest.fixture
+def server(running):
+    return running("azurite")
 
 
 @pytest.fixture(params=["azurite", "azurite-encoded-names"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brigade.testing.azurite import AzuriteServer
 from brigade.testing.ceph import CephServer
 from brigade.testing.moto import MotoServer
 from brigade.testing.servers import SeaweedServer, Server
@@ -12,7 +13,9 @@ SERVERS: dict[str, type[Server]] = {
     "ceph": CephServer,
     "moto": MotoServer,
     "swift": SwiftServer,
+    "azurite": AzuriteServer,
 }
+_WITHOUT_S3 = {"azurite"}
 
 
 def absent() -> dict[str, str]:
@@ -21,5 +24,5 @@ def absent() -> dict[str, str]:
 
 
 def available() -> list[str]:
-    """The names of the servers that can run here."""
-    return [name for name, server in SERVERS.items() if server.missing() is None]
+    """The names of the servers that can run here and speak S3."""
+    return [name for name, server in SERVERS.items() if name not in _WITHOUT_S3 and server.missing() is None]

@@ -22,15 +22,13 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 class AzuriteServer(Server):
     """Checks signatures and MD5s; tells no CRC64, has no versions and no hierarchical namespace.
 
-    `certificate` and `private_key` (PEM files) make it speak TLS, and then it takes tokens of Entra ID as well.
+    With `certificate` (see `brigade.testing.certificates`) it speaks TLS, and then it takes tokens of Entra ID as well.
     """
 
-    def __init__(
-        self, directory: Path | None = None, *, certificate: Path | None = None, private_key: Path | None = None
-    ) -> None:
+    def __init__(self, directory: Path | None = None, *, certificate: Path | None = None) -> None:
         super().__init__(directory)
         self.port = free_port()
-        self._tls = (certificate, private_key) if certificate and private_key else None
+        self._certificate = certificate
 
     @staticmethod
     def missing() -> str | None:
@@ -41,8 +39,8 @@ class AzuriteServer(Server):
     @property
     def endpoint(self) -> Endpoint:
         """Its URL holds the account; account and key stand in for a pair of keys."""
-        scheme, host = ("https", "localhost") if self._tls else ("http", "127.0.0.1")
-        return Endpoint("azurite", f"{scheme}://{host}:{self.port}/{ACCOUNT}", "", ACCOUNT, KEY)
+        scheme = "https" if self._certificate else "http"
+        return Endpoint("azurite", f"{scheme}://127.0.0.1:{self.port}/{ACCOUNT}", "", ACCOUNT, KEY)
 
     def make_bucket(self, name: str = "bucket") -> str:
         """The name of a container of its own that starts with `name`; whoever uses it makes it."""
@@ -54,13 +52,13 @@ class AzuriteServer(Server):
             raise StartFailed("Azurite is not there", hint="make test installs it, with npm")
         options = ["--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--location", str(directory / "data")]
         options += ["--disableTelemetry", "--silent", "--skipApiVersionCheck"]
-        if self._tls:
-            options += ["--cert", str(self._tls[0]), "--key", str(self._tls[1]), "--oauth", "basic"]
+        if self._certificate:
+            options += ["--cert", str(self._certificate), "--key", str(self._certificate), "--oauth", "basic"]
         helper = self._run(program, *options, log="azurite.log")
         helper.wait_ready(lambda: self._is_ready(helper.log), seconds=30)
 
     def _is_ready(self, log: Path) -> bool:
-        if self._tls:
+        if self._certificate:
             return "successfully listens" in log.read_text(errors="replace")
         # It has no page for this; that it refuses is enough.
         return http_answer(self.port)[0] == 400

@@ -52,11 +52,11 @@ class Container:
         self._clock = clock
         self._caller: Caller | None = None
         self._sees_tags = False
+        self._proves_writes = True
         self.clock_offset_ns = 0
-        self.hierarchical = bool(settings.hierarchical)
-        self._settle(hierarchical=self.hierarchical)
+        self._settle(hierarchical=bool(settings.hierarchical), tiers=True)
 
-    def _settle(self, *, hierarchical: bool) -> None:
+    def _settle(self, *, hierarchical: bool, tiers: bool) -> None:
         """Take up what the account can do. One with a hierarchical namespace lists by components and has no index tags."""
         self.hierarchical = hierarchical
         order = ListingOrder.COMPONENTS if hierarchical else _CAPABILITIES.listing_order
@@ -65,6 +65,9 @@ class Container:
             listing_order=self.settings.listing_order or order,
             identifier_metadata=not self.settings.encode_metadata_names,
             tags=not hierarchical,
+            storage_classes=tiers,
+            stored_classes=STORED_CLASSES if tiers else {},
+            proves_writes=self._proves_writes,
         )
 
     @property

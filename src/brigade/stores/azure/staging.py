@@ -51,6 +51,7 @@ class StagingCalls(Container):
         told = answer.headers.get("x-ms-content-crc64")
         if told is None:
             # Azurite tells none. Whoever wants proof has to read back, and is told so from now on.
+            self._proves_writes = False
             self._capabilities = replace(self._capabilities, proves_writes=False)
             return False
         if told != crc64_value(hashed.found[_CRC]):

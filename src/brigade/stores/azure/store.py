@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from brigade.clock import Clock
@@ -16,6 +17,8 @@ from brigade.wire.azurelisting import parse_blobs
 from brigade.wire.s3time import SECOND_NS, http_date_ns
 
 _CONTAINER = ("restype", "container")
+# General purpose v1 and premium block blobs.
+_KINDS_WITHOUT_TIERS = ("Storage", "BlockBlobStorage")
 _FIRST_LOOK = (_CONTAINER, ("comp", "list"), ("maxresults", "1"))
 
 
@@ -50,8 +53,7 @@ class AzureStore(DeletingCalls, CopyCalls):
         if server_ns:
             # The Date has whole seconds: half of one is added.
             self.clock_offset_ns = server_ns + SECOND_NS // 2 - self._clock.now_ns()
-        if self.settings.hierarchical is None:
-            self._settle(hierarchical=await self._is_hierarchical())
+        await self._look_at_account()
         if self._capabilities.tags:
             self._sees_tags = await self._may_read_tags(page.entries[0].key if page.entries else "brigade")
 
@@ -73,16 +75,16 @@ class AzureStore(DeletingCalls, CopyCalls):
             error.hint = error.hint or mend
             raise
 
-    async def _is_hierarchical(self) -> bool:
-        """What the account says of itself; not all credentials may ask, and most accounts are flat."""
+    async def _look_at_account(self) -> None:
+        """Take up what the account says of itself; not all credentials may ask, and most accounts are flat and have tiers."""
         query = [("restype", "account"), ("comp", "properties")]
-        try:
-            answer = await self.caller.call("open", "HEAD", None, query)
-        except Unavailable:
-            raise
-        except StoreError:
-            return False
-        return answer.headers.get("x-ms-is-hns-enabled", "").lower() == "true"
+        said: Mapping[str, str] = {}
+        with suppress(AccessDenied, Rejected, Unsupported):
+            said = (await self.caller.call("open", "HEAD", None, query)).headers
+        hierarchical = self.settings.hierarchical
+        if hierarchical is None:
+            hierarchical = said.get("x-ms-is-hns-enabled", "").lower() == "true"
+        self._settle(hierarchical=hierarchical, tiers=said.get("x-ms-account-kind") not in _KINDS_WITHOUT_TIERS)
 
     async def _may_read_tags(self, key: str) -> bool:
         """Whether these credentials may read tags: a blob without a tag count has no tags only if they may."""
