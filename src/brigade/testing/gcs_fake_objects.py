@@ -73,11 +73,15 @@ def _now() -> str:
 
 @dataclass
 class Bucket:
-    """A bucket; with `versioned` older generations stay ("Object Versioning")."""
+    """A bucket; with `versioned` older generations stay ("Object Versioning").
+
+    With `encrypted` listings tell no digests ("Customer-managed encryption keys", "Restrictions").
+    """
 
     name: str
     storage_class: str = "STANDARD"
     versioned: bool = False
+    encrypted: bool = False
     live: dict[str, Stored] = field(default_factory=dict)
     older: dict[tuple[str, str], Stored] = field(default_factory=dict)
     rewriting: set[str] = field(default_factory=set)
@@ -234,7 +238,8 @@ class Bucket:
         most = min(int(query.get("maxResults", 1000)), 1000)
         page: Resource = {"kind": "storage#objects"}
         if found:
-            page["items"] = found[:most]
+            hidden = ("md5Hash", "crc32c") if self.encrypted else ()
+            page["items"] = [{k: v for k, v in each.items() if k not in hidden} for each in found[:most]]
         if len(found) > most:
             page["nextPageToken"] = base64.urlsafe_b64encode(found[most - 1]["name"].encode()).decode()
         return page

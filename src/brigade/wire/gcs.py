@@ -48,13 +48,14 @@ _NO_BUCKET = Meaning(BucketMissing, "there is no such bucket", "check its name, 
 _NO_OBJECT = Meaning(NotFound, "there is no such object")
 _DAMAGED = Meaning(Corrupt, "the server received other bytes than were promised")
 
+_UNPAID = Meaning(Rejected, "the requester pays for this bucket", "set user_project of the store")
+
 _BY_REASON = {
     "rateLimitExceeded": _SLOW,
     "userRateLimitExceeded": _SLOW,
     "conditionNotMet": _CHANGED,
     "objectUnderActiveHold": Meaning(AccessDenied, "the object is held", "release its hold first"),
     "retentionPolicyNotMet": Meaning(AccessDenied, "the object is retained", "wait until its retention ends"),
-    "userProjectMissing": Meaning(Rejected, "the requester pays for this bucket", "set user_project of the store"),
 }
 _BY_STATUS = {
     304: _CHANGED,
@@ -94,6 +95,8 @@ def meaning(status: int, said: Refusal) -> Meaning:
         return _NO_OBJECT if missing_what(said) is NotFound else _NO_BUCKET
     if status == 400 and _MISMATCH(said.message):
         return _DAMAGED
+    if status == 400 and "requester pays" in said.message:
+        return _UNPAID
     known = _BY_REASON.get(said.reason) if status < 500 else None
     return known or _BY_STATUS.get(status) or (_FAILED if status >= 500 else Meaning(Rejected))
 

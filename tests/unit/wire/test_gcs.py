@@ -40,6 +40,7 @@ def document(status, reason, message):
         (400, "invalid", 'Provided MD5 hash "a" doesn\'t match calculated MD5 hash "b".', Corrupt),
         (400, "invalid", 'Provided CRC32C "a" doesn\'t match calculated CRC32C "b".', Corrupt),
         (400, "invalid", "Invalid storage class", Rejected),
+        (400, "required", "Bucket is a requester pays bucket but no user project provided.", Rejected),
         (429, "rateLimitExceeded", "slow", Throttled),
         (503, "backendError", "later", Throttled),
         (500, "backendError", "later", Unavailable),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from brigade.errors import ListingBroken
+from brigade.errors import ListingBroken, NotFound
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
 from brigade.stores.gcs.attributes import FIELDS, Resource, info_of
 from brigade.stores.gcs.bucket import HIDDEN, Bucket
+from brigade.stores.together import for_each
 
 _LIST_FIELDS = f"items({FIELDS}),nextPageToken"
 _MOST = 1000
+_LOOKS_AT_ONCE = 16
 
 
 class ListingCalls(Bucket):
@@ -32,6 +34,8 @@ class ListingCalls(Bucket):
             query.append(("pageToken", token))
         items, token = await self.items("list_page", prefix, query)
         try:
+            if not all(item.get("crc32c") for item in items):
+                items = await for_each(items, self._with_digests, at_once=_LOOKS_AT_ONCE)
             entries = [self._entry(item) for item in items if item["name"] != start_after]
         except (KeyError, TypeError, ValueError) as error:
             raise self._broken(f"an entry cannot be read: {error!r}") from error
@@ -61,6 +65,15 @@ class ListingCalls(Bucket):
             if not token:
                 return found
             query = [("maxResults", str(_MOST)), ("pageToken", token)]
+
+    async def _with_digests(self, item: Resource) -> Resource:
+        """The resource with its digests, which Google lists of no object that is encrypted with a key of the user's."""
+        if item.get("crc32c") or item["name"].startswith(HIDDEN):
+            return item
+        try:
+            return await self.look("list_page", item["name"])
+        except NotFound:
+            return item
 
     def _entry(self, item: Resource) -> ObjectInfo:
         key = item["name"]

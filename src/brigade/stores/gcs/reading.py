@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from brigade.errors import PreconditionFailed, Rejected, SourceChanged, StoreError
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ByteRange, Condition
-from brigade.stores.gcs.attributes import Resource, info_of
+from brigade.stores.gcs.attributes import Resource
 from brigade.stores.http.base import HttpResponse
 from brigade.stores.http.reader import CountingReader
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Before the server's word that it is another one is taken, the object is looked at so often.
 _LOOKS = 3
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)").fullmatch
-# As is: without the word Google would decompress what is stored compressed.
+# Without the word Google would decompress what is stored compressed.
 _AS_STORED = ("accept-encoding", "gzip")
 
 
@@ -70,7 +70,7 @@ class Opening:
         store, wanted = self._store, self._wanted
         caller = store.caller
         try:
-            exchange = await caller.send("GET", caller.path(wanted.key), self._query(now), self._headers())
+            exchange = await caller.send("GET", caller.path(wanted.key), self._query(now), self._headers(now))
             response = await exchange.__aenter__()
         except StoreError as error:
             raise caller.placed(error, "get", wanted.key) from error.__cause__
@@ -96,11 +96,12 @@ class Opening:
             query.append(("ifMetagenerationMatch", str(now["metageneration"])))
         return query
 
-    def _headers(self) -> list[tuple[str, str]]:
-        if self._wanted.byte_range is None:
-            return [_AS_STORED]
-        first, length_bytes = self._wanted.byte_range
-        return [_AS_STORED, ("range", f"bytes={first}-{first + length_bytes - 1}")]
+    def _headers(self, now: Resource) -> list[tuple[str, str]]:
+        headers = [_AS_STORED] if now.get("contentEncoding") else []
+        if self._wanted.byte_range is not None:
+            first, length_bytes = self._wanted.byte_range
+            headers.append(("range", f"bytes={first}-{first + length_bytes - 1}"))
+        return headers
 
     def _check_generation(self, now: Resource, headers: Mapping[str, str], from_memory: bool) -> None:
         """The server's word that this is what was looked at, in case it does not heed preconditions."""
@@ -120,7 +121,7 @@ class Opening:
 
     def _info(self, now: Resource, response: HttpResponse) -> ObjectInfo:
         wanted = self._wanted
-        info = info_of(wanted.key, now, attributes=True)
+        info = self._store.info("get", wanted.key, now, attributes=True)
         if wanted.byte_range is not None:
             first, length_bytes = wanted.byte_range
             bounds = _CONTENT_RANGE(response.headers.get("content-range", ""))

@@ -139,3 +139,29 @@ async def test_names_of_metadata_that_differ_in_case_only_are_a_failure_with_its
     with pytest.raises(Rejected, match="case"):
         await store.head("object")
     assert await keys(store) == ["object"]
+
+
+async def test_what_is_encrypted_with_a_key_of_the_user_is_listed_with_its_digests(bucket, store):
+    bucket.encrypted = True
+    for key in ("a", "b"):
+        await put(store, key, key.encode())
+    entries = await listing(store)
+    assert [(entry.key, entry.etag) for entry in entries] == [(key, (await store.head(key)).etag) for key in ("a", "b")]
+    assert all(entry.checksum for entry in entries)
+
+
+async def test_only_what_may_be_compressed_is_asked_for_as_it_is(fake, store, monkeypatch):
+    seen = []
+    answer = fake.answer
+
+    def noting(method, target, headers, body):
+        seen.append(headers.get("accept-encoding"))
+        return answer(method, target, headers, body)
+
+    await put(store, "plain", b"1")
+    await put(store, "packed", gzip.compress(b"1"), content_encoding="gzip")
+    await listing(store)
+    monkeypatch.setattr(fake, "answer", noting)
+    await read(store, "plain")
+    await read(store, "packed")
+    assert seen == [None, "gzip"]
