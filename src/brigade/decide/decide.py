@@ -56,6 +56,17 @@ def source_print(info: ObjectInfo) -> str:
     return f"{info.etag or ''}:{info.size_bytes}:{info.modified_ns}"
 
 
+def remembered_print(info: ObjectInfo, mark: str = "") -> str:
+    """The print as a row of the inventory holds it: with a mark, and with the digest that the store told, if it did."""
+    told = info.checksum
+    return f"{source_print(info)}{mark}" + (f"\n{told.algorithm}:{told.hex}" if told is not None else "")
+
+
+def is_print_of(info: ObjectInfo, remembered: str) -> bool:
+    """True where a row's print was made of just this object."""
+    return remembered.partition("\n")[0] == source_print(info)
+
+
 def target_print(info: ObjectInfo) -> str:
     """What it remembers of a target object: the ETag, which a put answers; the time only where there is none."""
     return f"{info.etag}:{info.size_bytes}" if info.etag else f":{info.size_bytes}:{info.modified_ns}"
@@ -103,7 +114,7 @@ def _has_expired(source: ObjectInfo, known: Known | None, policy: Policy) -> boo
     """True for the very version that was copied once: to copy it again would make it live for ever."""
     if policy.expire_after_seconds is None or known is None:
         return False
-    return known.written and known.source_print == source_print(source)
+    return known.written and is_print_of(source, known.source_print)
 
 
 def _compare_content(
@@ -162,7 +173,7 @@ def _compare_attributes(
 
 
 def _is_remembered(source: ObjectInfo, target: ObjectInfo, known: Known | None) -> bool:
-    return known is not None and known.source_print == source_print(source) and _is_untouched(target, known)
+    return known is not None and is_print_of(source, known.source_print) and _is_untouched(target, known)
 
 
 def _is_untouched(target: ObjectInfo, known: Known | None) -> bool:
@@ -172,15 +183,17 @@ def _is_untouched(target: ObjectInfo, known: Known | None) -> bool:
 def _has_remembered_content(source: ObjectInfo, target: ObjectInfo, known: Known | None) -> bool:
     """True where only what surrounds the content can have changed, so that no byte needs to move.
 
-    The target is as it was proven, and the source still has the ETag of then, or the very digest that the target has: there
-    are stores whose ETags change with the metadata.
+    The target is as it was proven, and the source still has the ETag of then, or the digest of then, or the one that the
+    target has: there are stores whose ETags change with the metadata.
     """
     if known is None or not _is_untouched(target, known):
         return False
     if source.etag and known.source_print.startswith(f"{source.etag}:{source.size_bytes}:"):
         return True
     ours = digest_of(source)
-    return ours is not None and ours == digest_of(target)
+    if ours is None:
+        return False
+    return known.source_print.endswith(f"\n{ours.algorithm}:{ours.hex}") or ours == digest_of(target)
 
 
 def digest_of(info: ObjectInfo) -> Checksum | None:

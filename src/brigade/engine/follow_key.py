@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from brigade.decide.actions import Action, ActionKind, Evidence, Known
-from brigade.decide.decide import decide, source_print
+from brigade.decide.decide import decide, is_print_of
 from brigade.decide.filters import NANOSECONDS, compile_selector, youngest_seconds
 from brigade.decide.merge import Pair
 from brigade.engine.job import Job
@@ -101,7 +101,7 @@ class KeySettler:
             job.carries.acl and job.policy.acl
         )
         # What an archive has proven does not stay at the source: it is there only because taking it away failed.
-        if hidden or known.tagged or not job.policy.retain_source or known.source_print != source_print(source):
+        if hidden or known.tagged or not job.policy.retain_source or not is_print_of(source, known.source_print):
             return False
         return not (job.policy.require_proof and known.proof.is_weak)
 

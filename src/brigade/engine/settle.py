@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from brigade.decide.actions import NO_EVIDENCE, Action, ActionKind, Evidence, Known
-from brigade.decide.decide import decide, source_print, target_print
+from brigade.decide.decide import decide, remembered_print, target_print
 from brigade.decide.merge import Pair
 from brigade.engine.archive import archive
 from brigade.engine.attempts import Attempts
@@ -228,7 +228,7 @@ class Settler:
     ) -> None:
         written = wrote or (known is not None and known.written)
         generation = known.generation if known else 0
-        print_ = source_print(source) + (_MAY_CHANGE_UNSEEN if self._may_change_unseen(source) else "")
+        print_ = remembered_print(source, _MAY_CHANGE_UNSEEN if self._may_change_unseen(source) else "")
         await self._job.ledger.remember(
             InventoryRow(source.key, print_, target_print(target), proof, written, tagged, generation)
         )

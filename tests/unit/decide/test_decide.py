@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.decide.actions import NO_EVIDENCE, ActionKind, Evidence, Known
-from brigade.decide.decide import CLOCK_MARGIN_NS, Rules, decide, source_print, target_print
+from brigade.decide.decide import CLOCK_MARGIN_NS, Rules, decide, remembered_print, target_print
 from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, Proof
 from brigade.replications import AttributesMode, CompareMode, DeleteMode, Policy
 
@@ -30,7 +30,7 @@ TARGET = info(modified_ns=2_000 * SECOND_NS)
 
 
 def known(source=SOURCE, target=TARGET, *, proof=Proof.MD5, written=True, tagged=False):
-    return Known(source_print(source), target_print(target), proof, written, tagged, 7)
+    return Known(remembered_print(source), target_print(target), proof, written, tagged, 7)
 
 
 def judge(source, target, row=None, evidence=NO_EVIDENCE, *, rules=None, **policy):
@@ -122,9 +122,10 @@ def test_a_row_about_other_versions_proves_nothing(source, target):
         (info("x"), info("x", modified_ns=5_000 * SECOND_NS), info("y")),
         (info(MULTI_ONE), info(MULTI_ONE, modified_ns=1), info("y")),
         (info("x"), info("w")._replace(checksum=MD5_OF_ONE), info("y")._replace(checksum=MD5_OF_ONE)),
+        (info("x")._replace(checksum=MD5_OF_ONE), info("w")._replace(checksum=MD5_OF_ONE), info("y")),
         (info("x"), info("w")._replace(checksum=MD5_OF_ONE), info(MD5_ONE)),
     ],
-    ids=["etag-stayed", "etag-of-parts-stayed", "digests-told", "digest-is-the-etag"],
+    ids=["etag-stayed", "etag-of-parts-stayed", "digests-told", "digest-stayed", "digest-is-the-etag"],
 )
 def test_where_only_metadata_can_have_changed_no_byte_moves(before, now, target):
     row = known(before, target)
@@ -240,7 +241,7 @@ def test_laws_that_hold_for_every_case(source, target, rules, remembered, tagged
     row = None
     if remembered is not None and source and target:
         other = target if remembered else target._replace(etag="changed")
-        row = Known(source_print(source), target_print(other), proof, True, tagged, 1)
+        row = Known(remembered_print(source), target_print(other), proof, True, tagged, 1)
     action = decide(source, target, row, rules)
     assert action.reason
     assert action == decide(source, target, row, rules), "no state, no chance"
