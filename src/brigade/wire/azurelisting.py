@@ -6,7 +6,6 @@ text, which is many times faster than a tree of them; the few pages that this co
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from typing import NamedTuple
@@ -19,7 +18,6 @@ from brigade.wire.encoding import decode
 from brigade.wire.s3time import http_date_ns
 from brigade.wire.xml import MAX_DOCUMENT_BYTES, XmlError, unescape
 
-_LEAF = re.compile(r"<([\w-]+)>([^<]+)</")
 _NAME = re.compile(r"\s*<Name(?: Encoded=\"(true|false)\")?>([^<]*)</Name>").match
 _NEXT = re.compile(r"<NextMarker>([^<]*)</NextMarker>|<NextMarker ?/>").search
 _FOLDER = re.compile(r"<hdi_isfolder>true</hdi_isfolder>", re.IGNORECASE).search
@@ -59,12 +57,13 @@ def _parse(body: bytes, *, asked_uncommitted: bool) -> BlobPage:
         raise XmlError("it is no answer to List Blobs, or does not say whether the listing ends with it")
     entries: list[ObjectInfo] = []
     uncommitted: list[str] = []
+    moments: dict[str, int] = {}
     for piece in inner.split("<Blob>")[1:]:
         properties, _, metadata = piece.partition("<Metadata>")
         key = _key(properties)
         if asked_uncommitted and "<Content-Type" not in properties:
             uncommitted.append(key)
-        elif (info := _entry(key, properties, metadata)) is not None:
+        elif (info := _entry(key, properties, metadata, moments)) is not None:
             entries.append(info)
     return BlobPage(entries, uncommitted, unescape(following[1] or "") or None)
 
@@ -77,21 +76,34 @@ def _key(properties: str) -> str:
     return decode(key) if name[1] == "true" else key
 
 
-def _entry(key: str, properties: str, metadata: str) -> ObjectInfo | None:
+def _entry(key: str, properties: str, metadata: str, moments: dict[str, int]) -> ObjectInfo | None:
     """One blob; None for a directory."""
-    said = dict(_LEAF.findall(properties))
-    if said.get("ResourceType") == "directory" or (metadata and _FOLDER(metadata)):
+    if "<ResourceType>directory<" in properties or (metadata and _FOLDER(metadata)):
         return None
-    etag = said["Etag"]
-    is_block = said.get("BlobType", "BlockBlob") == "BlockBlob"
+    etag, modified = _text(properties, "<Etag>"), _text(properties, "<Last-Modified>")
+    modified_ns = moments.get(modified)
+    if modified_ns is None:
+        modified_ns = moments[modified] = http_date_ns(modified)
+    if not etag or not modified_ns:
+        raise XmlError(f"an entry of the listing lacks its ETag or its time: {properties[:80]!r}")
+    is_block = "<BlobType>BlockBlob<" in properties or "<BlobType>" not in properties
     return ObjectInfo(
         key,
-        int(said["Content-Length"]),
+        int(_text(properties, "<Content-Length>")),
         (unescape(etag) if "&" in etag else etag).strip('"'),
-        http_date_ns(said["Last-Modified"]),
-        class_of(said.get("AccessTier")),
-        checksum=md5_checksum(said.get("Content-MD5")) if is_block else None,
+        modified_ns,
+        class_of(_text(properties, "<AccessTier>")),
+        checksum=md5_checksum(_text(properties, "<Content-MD5>")) if is_block else None,
     )
+
+
+def _text(properties: str, tag: str) -> str:
+    """The text of an element, empty where it is not there."""
+    begin = properties.find(tag)
+    if begin < 0:
+        return ""
+    begin += len(tag)
+    return properties[begin : properties.find("<", begin)]
 
 
 def md5_checksum(text: str | None) -> Checksum | None:
@@ -99,7 +111,7 @@ def md5_checksum(text: str | None) -> Checksum | None:
     if not text:
         return None
     try:
-        digest = base64.b64decode(text, validate=True)
-    except binascii.Error:
+        digest = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
         return None
     return Checksum(ChecksumAlgorithm.MD5, digest.hex()) if len(digest) == 16 else None

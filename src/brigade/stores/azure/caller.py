@@ -53,6 +53,8 @@ class Caller:
         self.place = place
         self.authority = authority
         self._clock = clock
+        self._dated_seconds = 0
+        self._dated = ("x-ms-date", http_date(0))
         self._fixed = [("host", place.host), ("x-ms-version", version), _USER_AGENT]
 
     def path(self, key: str | None, operation: str) -> str:
@@ -82,11 +84,17 @@ class Caller:
     ) -> AbstractAsyncContextManager[HttpResponse]:
         """Authorise a request and hand it to the client; `path` stands for another than the key's."""
         path = path if path is not None else self.path(key, operation)
-        now = ("x-ms-date", http_date(self._clock.now_ns() // SECOND_NS))
         length_bytes = 0 if body is None else len(body) if isinstance(body, bytes) else body.size_bytes
-        request = Request(method, path, query, [*self._fixed, now, *headers], length_bytes)
+        request = Request(method, path, query, [*self._fixed, self._date(), *headers], length_bytes)
         sent = await self.authority.authorise(request)
         return self.client.send(method, f"{path}?{sent}" if sent else path, request.headers, body)
+
+    def _date(self) -> tuple[str, str]:
+        seconds = self._clock.now_ns() // SECOND_NS
+        if seconds != self._dated_seconds:
+            self._dated_seconds = seconds
+            self._dated = ("x-ms-date", http_date(seconds))
+        return self._dated
 
     async def ask(
         self,
