@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from brigade.errors import Corrupt, NotFound, PreconditionFailed, StoreError
+from brigade.errors import AccessDenied, Corrupt, NotFound, PreconditionFailed, StoreError
 from brigade.objects import NO_ATTRIBUTES, Attributes, ChecksumAlgorithm
 from brigade.stores.base import BytesBody, Condition
 from brigade.stores.gcs.bucket import HIDDEN
@@ -149,3 +149,18 @@ async def test_completing_may_fail_at_any_request_and_is_then_done_again_by_anot
             break
         served += 1
     assert failed > 5
+
+
+async def test_parts_that_cannot_be_deleted_stay_on_record_and_harm_nobody(bucket, store):
+    upload_id = await store.create_multipart("object", attributes=NO_ATTRIBUTES)
+    parts = await send(store, "object", upload_id, [b"a", b"b"])
+    held = next(stored for key, stored in bucket.live.items() if key.endswith("/00001"))
+    held.resource["temporaryHold"] = True
+    await store.complete_multipart("object", upload_id, parts)
+    assert await read(store, "object") == b"ab"
+    assert [upload.upload_id for upload in await store.list_multiparts()] == [upload_id]
+    with pytest.raises(AccessDenied):
+        await store.abort_multipart("object", upload_id)
+    held.resource["temporaryHold"] = False
+    await store.abort_multipart("object", upload_id)
+    assert list(bucket.live) == ["object"]

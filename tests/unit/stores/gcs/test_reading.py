@@ -17,7 +17,8 @@ async def test_after_a_listing_an_object_is_read_with_one_request(fake, store):
     async with store.get("object") as reader:
         assert await reader.read() == b"content"
         assert reader.info.attributes.metadata == {"colour": "red"}
-    assert [(name, query.get("alt")) for _, name, query in fake.requests] == [("object", "media")]
+    ((_, name, query),) = fake.requests
+    assert (name, query["alt"], query["ifMetagenerationMatch"]) == ("object", "media", "1")
 
 
 async def test_what_a_listing_told_is_not_taken_for_what_is_there_now(make_store, store):
