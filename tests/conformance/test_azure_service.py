@@ -255,6 +255,8 @@ async def test_a_stream_without_a_digest_is_never_seen_in_part_and_has_its_md5_a
     assert (await store.head("object")).checksum.hex == "9a0364b9e99bb480dd25e1f0284c8555"
     # Azurite tells no CRC64, and so cannot prove what was streamed.
     assert not store.capabilities.proves_writes
+    await store.open()
+    assert not store.capabilities.proves_writes
 
 
 async def test_keys_that_would_become_others_are_refused(store):

@@ -105,18 +105,31 @@ class AzureStore(DeletingCalls, CopyCalls):
                 raise
 
     async def delete_bucket(self) -> None:
-        """Remove the container if nothing is in it, no snapshot either; fine if it is not there."""
+        """Remove the container if nothing is in it, no snapshot, version or deleted blob either; fine if it is not there.
+
+        Azure would remove it with all that it holds.
+        """
         caller = self._take_up()
         with suppress(BucketMissing):
-            query = [*_FIRST_LOOK, ("include", "snapshots")]
-            answer = await caller.call("delete_bucket", "GET", None, query)
+            answer = await self._look_for_anything(caller)
             with self._placing("delete_bucket", None):
                 page = parse_blobs(answer.body)
-            if page.entries or page.uncommitted or page.marker is not None:
+            if page.entries or page.marker is not None:
                 raise Rejected(
                     "the container is not empty", store=self.name, operation="delete_bucket", code="ContainerNotEmpty"
                 )
             await caller.call("delete_bucket", "DELETE", None, [_CONTAINER])
+
+    async def _look_for_anything(self, caller: Caller) -> Answer:
+        """A listing of one thing, whatever it is. An account without versions may refuse to be asked for them."""
+        query = [*_FIRST_LOOK, ("include", "snapshots,versions,deleted")]
+        answer = await caller.ask("delete_bucket", "GET", None, query)
+        if answer.status == 400:
+            query[-1] = ("include", "snapshots,deleted")
+            return await caller.call("delete_bucket", "GET", None, query)
+        if answer.status >= 300:
+            raise caller.refusal("delete_bucket", None, *answer)
+        return answer
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""

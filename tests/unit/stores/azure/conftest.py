@@ -54,6 +54,7 @@ class Service:
     def __init__(self):
         self.requests: list[Request] = []
         self.answer: Callable[[Request], Reply] = lambda _: Reply()
+        self.page: Callable[[Request], Reply] = lambda _: Reply(body=EMPTY_PAGE)
         self.tags = refusal(404, "BlobNotFound")
         self.closed = 0
 
@@ -77,7 +78,7 @@ class Service:
 
     def _reply(self, request):
         if request.query.get("comp") == "list":
-            return Reply(body=EMPTY_PAGE)
+            return self.page(request)
         if (request.method, request.query.get("comp")) == ("GET", "tags"):
             return self.tags
         return self.answer(request)

@@ -6,9 +6,18 @@ import base64
 
 import pytest
 from awscrt.checksums import crc64nvme
-from tests.unit.stores.azure.conftest import NO_BLOCKS, Reply, refusal
+from tests.unit.stores.azure.conftest import EMPTY_PAGE, NO_BLOCKS, Reply, refusal
 
-from brigade.errors import AccessDenied, Corrupt, PreconditionFailed, Rejected, Throttled, Unavailable, Unsupported
+from brigade.errors import (
+    AccessDenied,
+    Corrupt,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    Throttled,
+    Unavailable,
+    Unsupported,
+)
 from brigade.objects import NO_ATTRIBUTES, Attributes, Checksum, ChecksumAlgorithm
 from brigade.stores.base import ByteRange, BytesBody, Condition, ListingOrder
 from brigade.testing.bodies import StreamBody
@@ -246,3 +255,51 @@ async def test_a_refusal_without_a_word_of_azure_proves_no_absence(store, servic
     service.answer = lambda _: refusal(404, "ResourceNotFound")
     with pytest.raises(AccessDenied):
         await store.head("a")
+
+
+VERSION = (
+    b"<EnumerationResults><Blobs><Blob><Name>old</Name><Deleted>true</Deleted><Properties>"
+    b"<Last-Modified>Fri, 24 May 2013 00:00:01 GMT</Last-Modified><Etag>0x1</Etag><Content-Length>1</Content-Length>"
+    b"</Properties></Blob></Blobs><NextMarker /></EnumerationResults>"
+)
+
+
+async def test_a_container_that_keeps_a_version_or_a_deleted_blob_is_not_removed(store, service):
+    service.page = lambda request: (
+        Reply(body=VERSION) if "deleted" in request.query["include"] else Reply(body=EMPTY_PAGE)
+    )
+    with pytest.raises(Rejected, match="not empty"):
+        await store.delete_bucket()
+    assert service.asked("DELETE") == []
+
+
+async def test_an_account_that_knows_no_versions_is_asked_without_them(store, service):
+    def page(request):
+        return (
+            refusal(400, "InvalidQueryParameterValue")
+            if "versions" in request.query["include"]
+            else Reply(body=EMPTY_PAGE)
+        )
+
+    service.page = page
+    await store.delete_bucket()
+    assert service.last.method == "DELETE"
+    assert service.last.query == {"restype": "container"}
+
+
+async def test_an_empty_listing_that_cannot_be_read_removes_nothing(store, service):
+    service.page = lambda _: refusal(403, "AuthorizationPermissionMismatch")
+    with pytest.raises(AccessDenied):
+        await store.delete_bucket()
+    assert service.asked("DELETE") == []
+
+
+@pytest.mark.parametrize("key", ["a/../b", "./b", "..", "a\\b", ""])
+async def test_a_key_that_would_be_read_as_another_is_never_asked_for(store, service, key):
+    with pytest.raises(NotFound):
+        await store.head(key)
+    with pytest.raises(NotFound):
+        async with store.get(key):
+            pass
+    assert await store.delete([key]) == {key: None}
+    assert service.requests == []
