@@ -13,19 +13,19 @@ from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.proving import (
     check_same_piece,
-    checksum_of,
     damaged_at_source,
     exactly,
     hash_ranges,
+    is_checkable,
     md5_of,
     new_md5,
     part_sizes_of,
     takes_parts,
-    told_crc,
     unconditionally,
 )
 from brigade.engine.streams import StreamBody
 from brigade.engine.uploads import open_upload
+from brigade.engine.wholes import Whole
 from brigade.errors import Corrupt, Rejected, StoreError, Truncated
 from brigade.objects import (
     Attributes,
@@ -37,7 +37,6 @@ from brigade.objects import (
     multipart_count,
 )
 from brigade.stores.base import ByteRange, BytesBody, ObjectReader
-from brigade.stores.digests import combined
 
 
 class Cut(NamedTuple):
@@ -45,7 +44,7 @@ class Cut(NamedTuple):
 
     `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none. `told`: the source
     says that it was uploaded like this, and that its ETag is a digest. `by_part`: each part is read as the source has it,
-    with a digest of its own. `crc`: the checksum of the whole that the source tells.
+    with a digest of its own. `whole`: the digest of the whole that the source tells.
     """
 
     sizes: Sequence[int]
@@ -53,7 +52,7 @@ class Cut(NamedTuple):
     hashed: bool
     told: bool = False
     by_part: bool = False
-    crc: Checksum | None = None
+    whole: Checksum | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -70,11 +69,14 @@ class _Part:
 
 @dataclass(slots=True)
 class _Hashes:
-    """What was hashed in this run, by the number of the part. `unsure`: of some part the source told no digest."""
+    """What was hashed in this run, by the number of the part. `unsure`: of some part the source told no digest.
+
+    `whole` is there where all parts are read in this run, so that the source's word on all of it can be checked.
+    """
 
     md5s: dict[int, str] = field(default_factory=dict)
-    crcs: dict[int, Checksum] = field(default_factory=dict)
     unsure: bool = False
+    whole: Whole | None = None
 
 
 async def copy_in_parts(
@@ -118,12 +120,12 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
         )
     except ValueError as error:
         raise Rejected(str(error), store=job.target.name, operation="put", key=seen.key) from None
-    return Cut(sizes, None, hashed=True, crc=told_crc(seen))
+    return Cut(sizes, None, hashed=True, whole=seen.checksum if seen.checksum and is_checkable(seen.checksum) else None)
 
 
 async def _upload_missing(job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]) -> _Hashes:
     """Upload the parts that `done` lacks and add them to it; returns the hashes of those that were hashed."""
-    hashes = _Hashes()
+    hashes = _Hashes(whole=Whole(cut.whole, cut.sizes) if cut.whole is not None and not done else None)
     missing = _missing_parts(cut.sizes, done)
     wake_next = asyncio.Semaphore(_parts_at_once(job, cut))
 
@@ -175,21 +177,19 @@ async def _upload_part(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, 
     async with job.source.get(seen.key, byte_range=byte_range, part=number, condition=exactly(seen)) as reader:
         check_same_piece(seen, reader.info, job.source)
         if cut.is_ours:
-            return await _send_held(job, seen, part, upload_id, cut, hashes, await reader.read())
+            return await _send_held(job, seen, part, upload_id, hashes, await reader.read())
         return await _send_streamed(job, seen, part, upload_id, cut, hashes, reader)
 
 
-async def _send_held(
-    job: Job, seen: ObjectInfo, part: _Part, upload_id: str, cut: Cut, hashes: _Hashes, data: bytes
-) -> PartInfo:
+async def _send_held(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, hashes: _Hashes, data: bytes) -> PartInfo:
     if len(data) != part.size_bytes:
         raise Truncated(f"{len(data)} of {part.size_bytes} bytes came", store=job.source.name, key=seen.key)
+    if hashes.whole is not None:
+        await hashes.whole.take(part.number, data)
     digest = md5_of(data)
     info = await job.target.put_part(seen.key, upload_id, part.number, BytesBody(data), expect=digest)
     job.observer.moved(len(data))
     hashes.md5s[part.number] = digest.hex
-    if cut.crc is not None:
-        hashes.crcs[part.number] = checksum_of(cut.crc.algorithm, data)
     return info
 
 
@@ -219,7 +219,8 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
     """
     if [part.size_bytes for part in parts] != list(cut.sizes):
         raise Corrupt("the target reports parts of other sizes", store=job.target.name, key=seen.key)
-    _check_crc(job, seen, cut, hashes)
+    if hashes.whole is not None:
+        hashes.whole.check()
     composite = composite_etag([part.etag for part in parts])
     if cut.promised is not None and composite == cut.promised:
         job.trust.source_multipart_proven = True
@@ -233,16 +234,6 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
         await _check_source_leg(job, seen, cut, hashes.md5s)
         return Proof.CHECKSUM if job.target.capabilities.proves_writes else Proof.NONE
     return await _prove_by_hashes(job, seen, cut, parts, hashes)
-
-
-def _check_crc(job: Job, seen: ObjectInfo, cut: Cut, hashes: _Hashes) -> None:
-    """Hold the parts, all read in this run, to the checksum that the source tells of the whole."""
-    if cut.crc is None or len(hashes.crcs) < len(cut.sizes):
-        return
-    pieces = [(hashes.crcs[number], size) for number, size in enumerate(cut.sizes, 1)]
-    if combined(pieces) != cut.crc:
-        text = f"the bytes do not match the {cut.crc.algorithm} that the source tells"
-        raise Corrupt(text, store=job.source.name, operation="get", key=seen.key)
 
 
 async def _prove_by_hashes(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], hashes: _Hashes) -> Proof:

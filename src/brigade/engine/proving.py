@@ -52,10 +52,9 @@ def damaged_at_source(store: Store, key: str) -> Corrupt:
     return error
 
 
-def told_crc(info: ObjectInfo) -> Checksum | None:
-    """The checksum that a store tells of an object, if one of the parts can be combined to it."""
-    told = info.checksum
-    return told if told is not None and told.algorithm in _CHECKED_HERE else None
+def is_checkable(told: Checksum) -> bool:
+    """True for a digest of a whole that can be checked while its pieces are read at once."""
+    return told.algorithm in _CHECKED_HERE or told.algorithm is ChecksumAlgorithm.MD5
 
 
 def checksum_of(algorithm: ChecksumAlgorithm, data: bytes) -> Checksum:
@@ -67,8 +66,8 @@ def checksum_of(algorithm: ChecksumAlgorithm, data: bytes) -> Checksum:
 
 def check_told(info: ObjectInfo, data: bytes, store: Store) -> None:
     """Raise `Corrupt` where the bytes are not those that the store tells a checksum of; MD5s are the target's to check."""
-    told = told_crc(info)
-    if told is None:
+    told = info.checksum
+    if told is None or told.algorithm not in _CHECKED_HERE:
         return
     if checksum_of(told.algorithm, data) != told:
         text = f"the bytes do not match the {told.algorithm} that the store tells"
