@@ -64,6 +64,8 @@ NEEDS = {
     ("GET", "/stores/{name}/change"): Scope.ADMIN,
     ("POST", "/stores/{name}/change"): Scope.ADMIN,
     ("POST", "/stores/{name}/delete"): Scope.ADMIN,
+    ("GET", "/access"): Scope.READ,
+    ("POST", "/access/{what}"): Scope.ADMIN,
     ("GET", "/audit"): Scope.READ,
 }
 
@@ -306,6 +308,7 @@ PAGES = [
     "/new-store",
     "/new-store?type=s3",
     "/new-store?type=file",
+    "/access",
     "/audit",
 ]
 

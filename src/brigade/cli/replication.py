@@ -10,7 +10,7 @@ import typer
 
 from brigade.cli import options
 from brigade.cli.client import Api, Client, segment, with_client
-from brigade.cli.text import one_line
+from brigade.cli.text import one_line, second
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -171,6 +171,25 @@ def verify(name: Replication, api: Api = None, config: options.Config = None, st
 def cancel(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
     """End the run that goes on. What was copied stays."""
     _order("POST", name, "/cancel", f"{one_line(name)}: the run is ended", api, config, state)
+
+
+@app.command()
+def samples(
+    name: Replication,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Tell throughput and lag over the last day, interval by interval. Those in which nothing happened are left out."""
+
+    async def ask(client: Client) -> None:
+        for each in (await client.ask("GET", f"/replications/{segment(name)}/samples")).value:
+            sums = f"{each['settled']} done ({each['settled_bytes']} bytes), {each['failed']} failed"
+            late = f"{each['backlog']} waited, the oldest for {each['lag_seconds']}s"
+            typer.echo(json.dumps(each) if as_json else f"{second(each['at'])}  {sums}; {late}")
+
+    with_client(ask, api, config, state)
 
 
 @app.command()

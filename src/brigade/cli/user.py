@@ -1,4 +1,4 @@
-"""`brigade user list | create | delete | add-key | remove-key`."""
+"""`brigade user list | show | create | change | delete | add-key | remove-key`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,49 @@ def create(
     async def ask(client: Client) -> None:
         made = (await client.ask("POST", "/users", body={"name": name, "settings": settings})).value["made"]
         _print_key(made, as_json=as_json)
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def show(
+    name: User,
+    as_json: options.Json = False,
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Show one user, with access keys and without secrets."""
+
+    async def ask(client: Client) -> None:
+        found = (await client.ask("GET", f"/users/{segment(name)}")).value
+        typer.echo(json.dumps(found) if as_json else _line(found))
+
+    with_client(ask, api, config, state)
+
+
+@app.command()
+def change(
+    name: User,
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store", metavar="STORE", help="The store of this user's buckets without a route; none if empty."
+        ),
+    ],
+    api: Api = None,
+    config: options.Config = None,
+    state: options.State = None,
+) -> None:
+    """Give a user made at run time another store. Keys stay."""
+
+    async def ask(client: Client) -> None:
+        place = f"/users/{segment(name)}"
+        seen = await client.ask("GET", place)
+        kept = {key: value for key, value in seen.value["settings"].items() if key != "store"}
+        wanted = {**kept, "store": store} if store else kept
+        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
+        typer.echo(f"{one_line(name)} is changed")
 
     with_client(ask, api, config, state)
 

@@ -163,6 +163,35 @@ def test_ranges_of_a_shared_run_are_told_in_lines(with_runs, tmp_path: Path):
     assert with_runs("runs", "ranges", "9").code == 2
 
 
+def test_what_was_done_is_told_by_whom_and_to_which_objects(with_runs, tmp_path: Path):
+    for number in range(3):
+        with_runs("replication", "pause", "photos", "--note", f"\x1b[31m{number}")
+    ran = with_runs("audit", "--subject", "replication photos", "--limit", "2")
+    assert ran.code == 0
+    first, second = ran.out.splitlines()
+    assert " at the machine  pause replication photos  " in first
+    assert ("2" in first.partition("note")[2], "1" in second.partition("note")[2]) == (True, True)
+    assert "\x1b" not in ran.out
+    assert len(with_runs("audit", "--json", "--limit", "5").out.splitlines()) == 5
+    assert with_runs("audit", "--actor", "nobody").out == ""
+
+    async def fill() -> None:
+        state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+        (mine,) = await state.replications.all()
+        await state.control.activity.add(mine.id, LINES)
+        await state.close()
+
+    asyncio.run(fill())
+    lines = with_runs("activity", "photos").out.splitlines()
+    assert [line.partition("  ")[2] for line in lines] == [
+        "photos  copy  a  new",
+        "photos  copy  'odd \\x1b'  no room",
+    ]
+    assert json.loads(with_runs("activity", "--json", "--limit", "1").out)["outcome"] == LINES[1]
+    assert with_runs("replication", "samples", "photos").code == 0
+    assert with_runs("replication", "samples", "nothing").code == 2
+
+
 def test_top_prints_lines_where_there_is_no_terminal(with_runs):
     ran = with_runs("top", "--once")
     assert ran.code == 0
@@ -179,6 +208,10 @@ def test_stores_and_users_are_listed_without_secrets(brigade, write):
     more = json.loads(brigade("user", "add-key", "bob", "--json").out)
     both = f"{made['access_key']}, {more['access_key']}"
     assert brigade("user", "list").out.splitlines() == ["ann: ann (file)", f"bob: {both} (api)"]
+    assert brigade("user", "show", "bob").out == f"bob: {both} (api)\n"
+    assert brigade("user", "change", "bob", "--store", "").code == 0
+    assert "store" not in json.loads(brigade("user", "show", "bob", "--json").out)["settings"]
+    assert brigade("user", "change", "bob", "--store", "disk").code != 0
     assert brigade("user", "remove-key", "bob", made["access_key"]).code == 0
     assert brigade("user", "remove-key", "bob", more["access_key"]).code == 2
     assert brigade("user", "delete", "bob").out == "bob is gone\n"

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from brigade.api.office import Office
 from brigade.api.pages import (
+    access,
     assets,
     audit,
     creating,
@@ -21,7 +22,7 @@ from brigade.api.pages import (
 from brigade.api.pages.sessions import Sessions
 from brigade.control.previewing import Previews
 
-PARTS = (assets, login, overview, replication, creating, failures, runs, routes, setting_stores, stores, audit)
+PARTS = (assets, login, overview, replication, creating, failures, runs, routes, setting_stores, stores, access, audit)
 
 
 def install_pages(app: FastAPI, office: Office) -> None:

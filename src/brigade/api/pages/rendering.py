@@ -31,6 +31,7 @@ MENU = (
     ("/runs", "Runs"),
     ("/routes", "Routes"),
     ("/stores", "Stores"),
+    ("/access", "Access"),
     ("/audit", "Audit"),
 )
 """The pages that every page leads to."""
