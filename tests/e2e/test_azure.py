@@ -12,8 +12,9 @@ from brigade.objects import Attributes
 from brigade.stores.azure.settings import AzureSettings
 from brigade.stores.azure.store import AzureStore
 from brigade.stores.base import BytesBody
-from brigade.testing.azurite import AzuriteServer
+from brigade.testing.azurite import ACCOUNT, AzuriteServer
 from brigade.testing.bodies import pattern
+from brigade.testing.proxy import FaultProxy, ProxyAction, ProxyFault
 
 pytestmark = [
     pytest.mark.server,
@@ -62,7 +63,7 @@ def reach(brigade, azurite):
 
     def give(name, store, **section):
         at = azurite.endpoint
-        brigade.have(name, {"key": at.secret_key}, type="azure", endpoint=at.url, **section)
+        brigade.have(name, {"key": at.secret_key}, **{"type": "azure", "endpoint": at.url, **section})
         return f"{name}:{store.settings.container}"
 
     return give
@@ -141,3 +142,29 @@ async def test_a_url_takes_the_account_of_the_environment(brigade, azurite, cont
     assert [line["key"] for line in ran.lines] == ["b"], ran.words
     checked = await brigade("store", "check", f"az://{store.settings.container}", env=environment)
     assert checked.code == 0, checked.words
+
+
+@pytest.fixture
+async def before(azurite):
+    """A counting, breaking proxy before Azurite; `reach` goes there by `endpoint`."""
+    async with FaultProxy(azurite.endpoint.url) as proxy:
+        yield proxy
+
+
+async def test_an_upload_that_was_killed_is_gone_on_with(brigade, place, container, reach, before):
+    origin, target = place("seaweed"), await container()
+    origin.put_parts("large", [pattern(5 * MEBIBYTE, seed=number) for number in range(4)], **DRESS)
+    a, m = brigade.reach("a", origin), reach("m", target, endpoint=f"{before.url}/{ACCOUNT}", metadata_names="encode")
+    before.add(ProxyFault("*", ProxyAction.HANG, target="comp=blocklist"))
+    process = await brigade.start("sync", a, m)
+    await brigade.reached(process, before.fired.total)
+    await brigade.kill(process)
+    assert await contents(target) == {}
+    assert [upload.key for upload in await target.list_multiparts()] == ["large"]
+    before.forget()
+    ran = await brigade.sync(a, m)
+    assert (ran.json["copied"], ran.json["in_step"]) == (1, True)
+    assert not [request for request in before.requests if "comp=block&" in request.target], "no part is sent again"
+    assert await contents(target) == origin.contents()
+    assert (await target.head("large")).attributes.metadata == DRESS["Metadata"]
+    assert await target.list_multiparts() == []

@@ -49,5 +49,5 @@ def tier_of(storage_class: str) -> str:
 
 
 def class_of(tier: str | None) -> str | None:
-    """The storage class for a tier, None where there is none: page blobs, premium accounts."""
-    return _CLASS_OF.get(tier, tier) if tier else None
+    """The storage class for a tier, None where S3 has none like it: page blobs, premium accounts."""
+    return _CLASS_OF.get(tier) if tier else None

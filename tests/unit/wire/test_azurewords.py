@@ -81,7 +81,7 @@ def test_tiers_and_classes_have_a_way_there_and_back():
     ]
     for name in ("STANDARD", "ONEZONE_IA", "GLACIER", "INTELLIGENT_TIERING", "Hot", "Archive"):
         assert class_of(tier_of(name)) == STORED_CLASSES.get(name, name)
-    assert (class_of(None), class_of("P10")) == (None, "P10")
+    assert (class_of(None), class_of("P10")) == (None, None)
     with pytest.raises(Rejected, match="SNOW"):
         tier_of("SNOW")
 
