@@ -121,6 +121,10 @@ async def test_without_any_token_this_machine_may_do_everything_and_no_page_of_a
         {"host": "127.0.0.1.evil.example"},
         {"host": "localhost:1@evil.example"},
         {"origin": "null"},
+        {"x-forwarded-for": "203.0.113.7"},
+        {"forwarded": "for=203.0.113.7"},
+        {"x-real-ip": "203.0.113.7"},
+        {"via": "1.1 proxy"},
     ):
         assert (await ask("POST", "/tokens", body=BODIES["/tokens"], headers=headers)).status == 401, headers
     assert (await ask("GET", "/tokens", headers={"host": "[::1]:9100", "origin": "http://[::1]:9100"})).status == 200

@@ -22,6 +22,7 @@ from brigade.control.metrics import Exposition
 from brigade.state.state import State
 
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?").fullmatch
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _bearer = HTTPBearer(auto_error=False, description="A token made by `brigade token create`")
 
 
@@ -74,7 +75,12 @@ async def who_asks(
 
 
 def _is_at_home(request: Request) -> bool:
-    """False for what a page of another site, or another name for this machine, makes a browser send."""
+    """False for what a page of another site, or another name for this machine, makes a browser send.
+
+    And for what somebody has passed on: a proxy on this machine speaks for others.
+    """
+    if any(name in request.headers for name in _PASSED_ON):
+        return False
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
     return _LOOPBACK(host) is not None and (origin is None or origin == f"{request.url.scheme}://{host}")
