@@ -69,6 +69,7 @@ async def test_from_s3_to_swift_and_back_and_into_a_directory(brigade, place, ow
     ):
         ran = await brigade.sync(source, target)
         assert (ran.json["copied"], ran.json["failed"], ran.json["in_step"]) == (6, 0, True), ran.words
+    for source, target in ((a, m), (m, c)):
         again = await brigade.sync(source, target)
         assert (again.json["copied"], again.json["in_step"]) == (0, True), again.words
     assert back.contents() == wanted
