@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import asynccontextmanager
-
 import pytest
 
 from brigade.clock import SystemClock
@@ -37,8 +34,14 @@ async def proxy(swift):
 
 
 @pytest.fixture
-def container():
-    return f"faults-{secrets.token_hex(4)}"
+def seen(own_bucket):
+    """The container with the eyes of Swift's S3 front."""
+    return own_bucket("swift")
+
+
+@pytest.fixture
+def container(seen):
+    return seen.name
 
 
 @pytest.fixture
@@ -46,7 +49,6 @@ async def target(swift, container):
     """The container itself, without the proxy."""
     settings = SwiftSettings(name="swift", container=container, auth_url=swift.auth_url, user=swift.user, key=swift.key)
     store = SwiftStore(settings, SystemClock())
-    await store.create_bucket()
     await store.open()
     yield store
     await store.close()
@@ -60,11 +62,9 @@ def location(brigade, swift, proxy, container):
     return f"swift:{container}"
 
 
-@asynccontextmanager
 async def killed(brigade, source, location, reached):
     process = await brigade.start("sync", source, location)
     await brigade.reached(process, reached)
-    yield
     await brigade.kill(process)
 
 
@@ -79,8 +79,7 @@ async def test_a_kill_in_the_middle_of_an_upload_loses_no_part_that_was_there(br
     a = brigade.reach("a", source)
     hangs = ProxyFault("*", ProxyAction.HANG, target="/00000004", times=9)
     proxy.add(hangs)
-    async with killed(brigade, a, location, lambda: proxy.fired[hangs]):
-        pass
+    await killed(brigade, a, location, lambda: proxy.fired[hangs])
     (upload,) = await target.list_multiparts()
     there = {part.number for part in await target.list_parts("large", upload.upload_id)}
     assert (await target.list_page()).entries == []
@@ -89,20 +88,22 @@ async def test_a_kill_in_the_middle_of_an_upload_loses_no_part_that_was_there(br
     proxy.add(*sent)
     ran = await brigade.sync(a, location)
     assert (ran.json["copied"], ran.json["in_step"]) == (1, True), ran.words
-    assert {number for number, fault in enumerate(sent, 1) if proxy.fired[fault]} == set(range(1, 7)) - there
+    # More may have arrived since it was counted.
+    assert {4} <= {number for number, fault in enumerate(sent, 1) if proxy.fired[fault]} <= set(range(1, 7)) - there
     assert await content(target, "large") == b"".join(PARTS)
     assert (await target.head("large")).attributes.metadata == {"v": "1"}
     assert await target.list_multiparts() == []
 
 
-async def test_a_kill_after_the_manifest_leaves_a_whole_object_and_no_upload(brigade, place, proxy, target, location):
+async def test_a_kill_after_the_manifest_leaves_a_whole_object_and_no_upload(
+    brigade, place, proxy, seen, target, location
+):
     source = place("seaweed")
     source.put_parts("large", PARTS[:1] + PARTS[-1:])
     a = brigade.reach("a", source)
     held = ProxyFault("*", ProxyAction.HOLD_ANSWER, target="multipart-manifest=put")
     proxy.add(held)
-    async with killed(brigade, a, location, lambda: proxy.fired[held]):
-        pass
+    await killed(brigade, a, location, seen.keys)
     assert await content(target, "large") == PARTS[0] + PARTS[-1]
     assert len(await target.list_multiparts()) == 1
     ran = await brigade.sync(a, location)
