@@ -217,3 +217,35 @@ async def test_verbs_give_the_same_answers_by_the_api_and_by_the_state(brigade, 
     process.send_signal(signal.SIGTERM)
     assert (await brigade.ended(process, seconds=30)).code == 0
     ear.close()
+
+
+async def test_whoever_asks_too_often_is_sent_away_until_the_file_says_otherwise(brigade, tmp_path):
+    configure(brigade, tmp_path, requests_per_second=0.01, burst=3)
+    process, url = await started(brigade)
+    for path in ("/livez", *["/"] * 3):
+        status = await asyncio.to_thread(ask_page, url, path)
+        assert status == 200, path
+    assert await asyncio.to_thread(ask_page, url, "/") == 429
+    assert await asyncio.to_thread(ask_page, url, "/livez") == 200
+    file = brigade.directory / "brigade.yaml"
+    values = json.loads(file.read_text())
+    values["api"]["requests_per_second"] = None
+    file.write_text(json.dumps(values))
+    process.send_signal(signal.SIGHUP)
+
+    async def is_let_in():
+        return await asyncio.to_thread(ask_page, url, "/") == 200
+
+    await until(is_let_in)
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process, seconds=30)).code == 0
+
+
+def ask_page(url, path):
+    """The status of a page."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
