@@ -182,8 +182,13 @@ async def test_of_two_uploads_of_a_key_the_first_to_end_wins_and_the_other_is_to
         await store.list_parts("object", one)
     with pytest.raises(PreconditionFailed, match="dropped"):
         await store.complete_multipart("object", one, parts[one])
+    await store.delete(["object"])
+    with pytest.raises(PreconditionFailed, match="dropped"):
+        await store.complete_multipart("object", one, parts[one])
     await store.abort_multipart("object", one)
-    assert await read(store, "object") == two.encode()
+    with pytest.raises(NotFound):
+        await store.complete_multipart("object", one, parts[one])
+    assert await keys(store) == []
 
 
 async def test_giving_an_upload_up_touches_neither_the_blob_nor_another_upload(store):

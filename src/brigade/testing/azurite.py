@@ -66,5 +66,6 @@ class AzuriteServer(Server):
 
 def _program() -> str | None:
     named = os.environ.get("BRIGADE_AZURITE")
-    beside = Path(sys.prefix) / "azurite" / "node_modules" / ".bin" / "azurite-blob"
-    return named or (str(beside) if beside.exists() else None)
+    beside = Path(sys.prefix) / "azurite"
+    # The mark is made when all of it is there.
+    return named or (str(beside / "node_modules/.bin/azurite-blob") if (beside / ".installed").exists() else None)

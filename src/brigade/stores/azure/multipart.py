@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from brigade.errors import NotFound
@@ -95,7 +96,10 @@ class MultipartCalls(ListingCalls):
         self, key: str, upload_id: str, parts: Sequence[PartInfo], *, condition: Condition = ALWAYS
     ) -> ObjectInfo:
         """Make the blob of its parts visible. Blocks of other uploads of this key are lost to them by that."""
-        blocks = await self._blocks("complete_multipart", key)
+        try:
+            blocks = await self._blocks("complete_multipart", key)
+        except NotFound:
+            blocks = _Blocks([], set())
         if upload_id in blocks.committed:
             # An earlier try got through, and only its answer was lost.
             return await self.head(key)
@@ -132,12 +136,10 @@ class MultipartCalls(ListingCalls):
         """
         if upload_id in self._ended or not is_upload_id(upload_id):
             return
-        try:
+        with suppress(NotFound):
             blocks = await self._blocks("abort_multipart", key)
-        except NotFound:
-            return
-        if upload_id in blocks.uploads():
-            await self._put_marks("abort_multipart", key, [aborted_name(upload_id)])
+            if upload_id in blocks.uploads():
+                await self._put_marks("abort_multipart", key, [aborted_name(upload_id)])
         self._remember_end(upload_id)
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
