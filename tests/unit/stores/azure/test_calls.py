@@ -19,6 +19,7 @@ from brigade.errors import (
     Unsupported,
 )
 from brigade.objects import NO_ATTRIBUTES, Attributes, Checksum, ChecksumAlgorithm
+from brigade.stores.azure.bodies import crc64_value
 from brigade.stores.base import ByteRange, BytesBody, Condition, ListingOrder
 from brigade.testing.bodies import StreamBody
 
@@ -43,6 +44,13 @@ def test_the_crc64_is_the_one_of_nvme():
     # The check value of the catalogue of CRC algorithms for CRC-64/NVME, whose polynomial Azure names.
     assert crc64nvme(b"123456789") == 0xAE8B14860A799888
     assert crc64(b"123456789") == "iJh5CoYUi64="
+    # What the real service has answered to these contents.
+    for content, told in (
+        (b"Hello World", "YeJLfssylmU="),
+        (b"a" * 512, "u661BimQ84c="),
+        (b"b" * 1024, "pK+ypU+jreM="),
+    ):
+        assert crc64(content) == crc64_value(f"{crc64nvme(content):016x}") == told
 
 
 async def test_a_stream_is_proven_by_the_crc64_of_its_block_before_it_becomes_a_blob(store, service):
