@@ -13,6 +13,8 @@ import typer
 
 from brigade import errors
 from brigade.cli.main import INTERRUPTED, VERBS
+from brigade.cli.store_fidelity import table
+from brigade.clock import SystemClock
 from brigade.config.api import ApiSection
 from brigade.config.feeds import QueueSection, WebhookSection
 from brigade.config.gateway import GatewaySection, KeySection, RouteSection, TlsSection, UserSection
@@ -21,12 +23,14 @@ from brigade.config.observing import LogSection, MetricsSection, TracesSection
 from brigade.config.problems import STORE_SECTIONS
 from brigade.config.replications import ReplicationSection
 from brigade.control import verdict
+from brigade.control.fidelity import all_pairs
 from brigade.control.health import CHECKS
 from brigade.control.metric_table import METRICS
 from brigade.control.report_file import report_line
 from brigade.control.verdict import summary
 from brigade.engine.report import ActionKind, DifferenceStatus, Outcome, RunResult
 from brigade.objects import Proof
+from brigade.wiring.typical import typical_capabilities
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -243,3 +247,9 @@ def test_make_targets_that_are_described_exist():
     named = set(re.findall(r"`make ([a-z]+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named
     assert named <= targets
+
+
+def test_the_fidelity_of_each_pair_of_types_is_as_the_page_says():
+    text = (ROOT / "docs" / "stores" / "fidelity.md").read_text(encoding="utf-8")
+    lines = table(all_pairs(typical_capabilities(SystemClock())))
+    assert "\n".join(lines) in text, "run `brigade store fidelity` and put what it prints into the page"

@@ -1,4 +1,4 @@
-"""`brigade store list | show | add | change | remove | check`."""
+"""`brigade store list | show | add | change | remove | check | fidelity`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from brigade.cli import options, secret_options
 from brigade.cli.client import Api, Client, segment, with_client
+from brigade.cli.store_fidelity import fidelity
 from brigade.cli.text import one_line
 
 app = typer.Typer(
@@ -20,6 +21,9 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The store.")]
+
+
+app.command()(fidelity)
 
 
 @app.callback()

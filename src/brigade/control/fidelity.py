@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -45,17 +46,29 @@ def fidelity(source: Capabilities, target: Capabilities) -> list[Fidelity]:
     rows = [_keys(source, target), _content(source, target)]
     rows += [_aspect(what, getattr(source, name), getattr(target, name)) for what, name in _ASPECTS]
     rows += [_aspect(what, True, getattr(target, name)) for what, name in _RARE_ASPECTS if getattr(source, name)]
+    partly = _partly(source, target)
+    rows = [
+        row._replace(fate=Fate.PARTLY, why=partly[row.what]) if row.fate is Fate.CARRIED and row.what in partly else row
+        for row in rows
+    ]
     # A directory has no metadata of its own that could be empty.
     can_be_empty = source.metadata and source.empty_metadata_values and not source.local_reads
     if can_be_empty and target.metadata and not target.empty_metadata_values:
         rows.append(Fidelity("empty metadata values", Fate.LOST, "the target drops them"))
-    if source.metadata and target.metadata and target.identifier_metadata and not source.identifier_metadata:
-        why = "names that are no identifiers (two-words) stay behind"
-        rows.append(Fidelity("metadata names", Fate.PARTLY, why))
-    if source.storage_classes and target.storage_classes and target.stored_classes:
-        renamed = ", ".join(f"{given} becomes {told}" for given, told in target.stored_classes.items())
-        rows.append(Fidelity("storage class names", Fate.PARTLY, renamed))
     return rows
+
+
+def _partly(source: Capabilities, target: Capabilities) -> dict[str, str]:
+    """What both hold, but the target not all of it, and why."""
+    found = {}
+    if target.identifier_metadata and not source.identifier_metadata:
+        found["user metadata"] = "names that are no identifiers (two-words) stay behind"
+    if target.narrow_tags and not source.narrow_tags:
+        found["tags"] = "at most ten, of ASCII letters, digits, space and +-./:=_; others fail with their reason"
+    if target.stored_classes:
+        renamed = (f"{given} becomes {told}" for given, told in target.stored_classes.items() if given.isupper())
+        found["storage class"] = ", ".join(renamed)
+    return found
 
 
 def losses(source: Capabilities, target: Capabilities, *, acl: bool = False) -> list[str]:
@@ -87,3 +100,18 @@ def _content(source: Capabilities, target: Capabilities) -> Fidelity:
     if target.proves_writes:
         return Fidelity("content", Fate.CARRIED, "proven by a checksum, which the target computes")
     return Fidelity("content", Fate.CARRIED, "proven by reading it back")
+
+
+class PairFidelity(NamedTuple):
+    """What becomes of the aspects of an object between two types of stores."""
+
+    source: str
+    target: str
+    rows: list[Fidelity]
+
+
+def all_pairs(types: Mapping[str, Capabilities]) -> list[PairFidelity]:
+    """Every ordered pair of types, each with itself too."""
+    return [
+        PairFidelity(source, target, fidelity(types[source], types[target])) for source in types for target in types
+    ]

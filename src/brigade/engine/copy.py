@@ -12,6 +12,7 @@ How the bytes are proven, cheapest first:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from brigade.engine.attempts import Attempts
@@ -81,7 +82,7 @@ class Copier:
             if in_parts:
                 info = await job.source.head(seen.key)
                 check_same_version(seen, info, job.source)
-                attributes = await self._attributes(info)
+                attributes = await self._attributes(seen, info)
                 seen = seen._replace(opaque_etag=info.opaque_etag, checksum=info.checksum)
                 target, proof = await copy_in_parts(job, seen, attributes, self._write_late)
                 return Copied(seen, target, proof, bool(attributes.tags))
@@ -120,7 +121,7 @@ class Copier:
         digest = self._digest(info, data)
         if job.cuts_along_source and has_parts(info.etag):
             await self._check_again(seen, digest)
-        attributes = await self._attributes(info)
+        attributes = await self._attributes(seen, info)
         try:
             target = await job.target.put(seen.key, BytesBody(data), attributes=attributes, expect=digest)
         except Corrupt:
@@ -170,7 +171,7 @@ class Copier:
             if known and reader.info.opaque_etag:
                 job.distrust_source_etags()
                 raise Corrupt("the ETag is no digest of the content", store=job.source.name, key=seen.key)
-            attributes = await self._attributes(reader.info)
+            attributes = await self._attributes(seen, reader.info)
             promised = None if job.target.capabilities.verifies_md5 else digest
             body = StreamBody(reader, seen.size_bytes, job.observer.moved, promised=promised)
             try:
@@ -215,7 +216,11 @@ class Copier:
         job.trust.target_etags = False
         return Proof.READ_BACK
 
-    async def _attributes(self, info: ObjectInfo) -> Attributes:
+    async def _attributes(self, seen: ObjectInfo, info: ObjectInfo) -> Attributes:
+        """What the target's object shall carry. A store may tell the class in its listings and not with the content."""
+        known = info.attributes
+        if seen.storage_class is not None and known is not None and known.storage_class is None:
+            info = info._replace(attributes=replace(known, storage_class=seen.storage_class))
         return await attributes_for_target(self._job, info)
 
     async def _write_late(self, key: str, attributes: Attributes) -> None:

@@ -42,10 +42,11 @@ def test_what_few_stores_have_is_a_row_only_where_the_source_has_it():
 
 def test_names_that_the_target_cannot_hold_are_told():
     azure = replace(EVERYTHING, identifier_metadata=True, stored_classes={"DEEP_ARCHIVE": "GLACIER"})
-    assert fates(EVERYTHING, azure)["metadata names"] is Fate.PARTLY
-    assert "metadata names" not in fates(azure, azure)
-    row = next(row for row in fidelity(EVERYTHING, azure) if row.what == "storage class names")
-    assert row.why == "DEEP_ARCHIVE becomes GLACIER"
+    assert fates(EVERYTHING, azure)["user metadata"] is Fate.PARTLY
+    assert fates(azure, azure)["user metadata"] is Fate.CARRIED
+    row = next(row for row in fidelity(EVERYTHING, azure) if row.what == "storage class")
+    assert (row.fate, row.why) == (Fate.PARTLY, "DEEP_ARCHIVE becomes GLACIER")
+    assert fates(EVERYTHING, replace(EVERYTHING, narrow_tags=True))["tags"] is Fate.PARTLY
 
 
 def test_shorter_keys_are_told():

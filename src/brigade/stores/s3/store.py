@@ -83,6 +83,8 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
             ) from error
         if self._traits.tells_tag_count:
             await self._settle_tags(entries[0].key if entries else "brigade")
+        if self._capabilities.object_lock:
+            await self._settle_locks()
 
     async def _look(self) -> Answer:
         """The first answer from the region where the bucket is; it also settles the vendor."""
@@ -146,6 +148,11 @@ class S3Store(ListingCalls, DeletingCalls, CopyCalls):
             self._sees_tags = False
         else:
             self._sees_tags = True
+
+    async def _settle_locks(self) -> None:
+        """See whether the bucket keeps locks: one that was made without refuses every write that has one."""
+        if (await self.caller.ask("open", "GET", None, "object-lock=")).status == 404:
+            self._capabilities = replace(self._capabilities, object_lock=False)
 
     async def create_bucket(self) -> None:
         """Make the bucket; fine if it is there and ours."""

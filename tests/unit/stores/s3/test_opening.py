@@ -72,7 +72,7 @@ async def test_opening_lists_one_key_and_settles_the_vendor(make_store: Any, ser
     assert store.vendor is Vendor.SEAWEEDFS
     assert store.capabilities.listing_order is ListingOrder.COMPONENTS
     assert server.requests[0].target == "/photos?encoding-type=url&list-type=2&max-keys=1"
-    assert len(server.requests) == 2, "one to list, one to see whether tags may be read"
+    assert len(server.requests) == 3, "one to list, one each to see whether tags may be read and locks are kept"
 
 
 @pytest.mark.parametrize(
