@@ -88,7 +88,7 @@ class Copier:
                 return Copied(seen, target, proof, bool(attributes.tags))
             if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
                 return await self._copy_stream(seen)
-            async with job.stream_slot:
+            async with job.held_slot:
                 return await self._copy_whole(seen)
 
     def _md5_known(self, seen: ObjectInfo) -> bool:

@@ -25,7 +25,8 @@ class Limits:
 
     Objects up to `buffer_bytes` travel through memory whole and so can be sent again; larger ones are streamed.
     `transfers` objects are in work at once in up to `processes` processes, of them `large_objects` large ones, whose parts share `streams`
-    slots: memory stays under transfers * buffer_bytes + streams * part_size_bytes. So many as `queued_tasks` are decided
+    slots. Parts of our own plan are held whole, `held_parts` of them: twice that much may be on its way at once, being read and
+    being sent. Memory stays under transfers * buffer_bytes + 2 * held_parts * part_size_bytes. So many as `queued_tasks` are decided
     and wait: enough to keep every worker busy while a listing page is on its way, small beside a page's own memory. A
     range of a shared run is not cut into pieces of fewer than `range_entries` objects.
     """
@@ -34,6 +35,7 @@ class Limits:
     processes: int = 1
     large_objects: int = 8
     streams: int = 12
+    held_parts: int = 6
     buffer_bytes: int = MEBIBYTE
     part_size_bytes: int = 8 * MEBIBYTE
     attempts: int = 4
@@ -80,6 +82,7 @@ class Job:
     trust: Trust = field(init=False)
     _streams: asyncio.Semaphore = field(init=False)
     _large: asyncio.Semaphore = field(init=False)
+    _held: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         source, target = self.source.capabilities, self.target.capabilities
@@ -93,6 +96,7 @@ class Job:
         )
         self._streams = asyncio.Semaphore(self.limits.streams)
         self._large = asyncio.Semaphore(self.limits.large_objects)
+        self._held = asyncio.Semaphore(self.limits.held_parts)
 
     @property
     def cuts_along_source(self) -> bool:
@@ -103,6 +107,11 @@ class Job:
     def stream_slot(self) -> asyncio.Semaphore:
         """Held while one body is streamed or one part is in memory."""
         return self._streams
+
+    @property
+    def held_slot(self) -> asyncio.Semaphore:
+        """Held while one part, or an object of up to that size, is in memory."""
+        return self._held
 
     @property
     def large_slot(self) -> asyncio.Semaphore:

@@ -44,7 +44,8 @@ class Cut(NamedTuple):
 
     `hashed`: the parts are hashed here while they pass, because the promise may turn out to be none. `told`: the source
     says that it was uploaded like this, and that its ETag is a digest. `by_part`: each part is read as the source has it,
-    with a digest of its own. `whole`: the digest of the whole that the source tells.
+    with a digest of its own. `held`: the parts are of our own plan and small enough to be held in memory, so that they can
+    be sent again. `whole`: the digest of the whole that the source tells, where held parts can be checked against it.
     """
 
     sizes: Sequence[int]
@@ -52,12 +53,8 @@ class Cut(NamedTuple):
     hashed: bool
     told: bool = False
     by_part: bool = False
+    held: bool = False
     whole: Checksum | None = None
-
-    @property
-    def is_ours(self) -> bool:
-        """True for a plan of ours: its parts are small enough to be held in memory, and can be sent again."""
-        return self.promised is None and not self.by_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +117,22 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
         )
     except ValueError as error:
         raise Rejected(str(error), store=job.target.name, operation="put", key=seen.key) from None
-    return Cut(sizes, None, hashed=True, whole=seen.checksum if seen.checksum and is_checkable(seen.checksum) else None)
+    # The parts of a huge object are larger than was asked for, and only pass through.
+    held = sizes[0] <= part_size_bytes
+    whole = seen.checksum if held and seen.checksum is not None and is_checkable(seen.checksum) else None
+    return Cut(sizes, None, hashed=True, held=held, whole=whole)
 
 
 async def _upload_missing(job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]) -> _Hashes:
     """Upload the parts that `done` lacks and add them to it; returns the hashes of those that were hashed."""
     hashes = _Hashes(whole=Whole(cut.whole, cut.sizes) if cut.whole is not None and not done else None)
     missing = _missing_parts(cut.sizes, done)
-    wake_next = asyncio.Semaphore(_parts_at_once(job, cut))
+    slot = job.held_slot if cut.held else job.stream_slot
+    wake_next = asyncio.Semaphore(job.limits.held_parts if cut.held else job.limits.streams)
 
     async def upload(part: _Part) -> None:
         try:
-            async with job.stream_slot:
+            async with slot:
                 done[part.number] = await _with_retries(job, seen, part, upload_id, cut, hashes)
         finally:
             wake_next.release()
@@ -142,13 +143,6 @@ async def _upload_missing(job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, 
                 await wake_next.acquire()
                 group.create_task(upload(part))
     return hashes
-
-
-def _parts_at_once(job: Job, cut: Cut) -> int:
-    """All slots, but fewer where parts of our own plan, which are held in memory, had to grow for a huge object."""
-    if not cut.is_ours:
-        return job.limits.streams
-    return max(1, job.limits.streams * job.limits.part_size_bytes // max(cut.sizes[0], job.limits.part_size_bytes))
 
 
 def _missing_parts(sizes: Sequence[int], done: dict[int, PartInfo]) -> list[_Part]:
@@ -176,7 +170,7 @@ async def _upload_part(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, 
     number = part.number if cut.by_part else None
     async with job.source.get(seen.key, byte_range=byte_range, part=number, condition=exactly(seen)) as reader:
         check_same_piece(seen, reader.info, job.source)
-        if cut.is_ours:
+        if cut.held:
             return await _send_held(job, seen, part, upload_id, hashes, await reader.read())
         return await _send_streamed(job, seen, part, upload_id, cut, hashes, reader)
 

@@ -35,7 +35,14 @@ from brigade.testing.observer import RecordingObserver
 
 # Small enough that objects of some hundred bytes take every path: buffered, streamed, in parts.
 SMALL_LIMITS = Limits(
-    transfers=4, large_objects=2, streams=3, buffer_bytes=64, part_size_bytes=100, attempts=4, sort_entries=50
+    transfers=4,
+    large_objects=2,
+    streams=3,
+    held_parts=3,
+    buffer_bytes=64,
+    part_size_bytes=100,
+    attempts=4,
+    sort_entries=50,
 )
 
 

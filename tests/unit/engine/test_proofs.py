@@ -252,7 +252,7 @@ async def test_a_flipped_bit_is_caught_before_it_shows_also_where_the_cut_is_ano
             return info
 
     script = FaultScript(Fault("get", FaultKind.FLIP_BIT, call=call, after_bytes=3))
-    limits = replace(SMALL_LIMITS, transfers=1, streams=1)
+    limits = replace(SMALL_LIMITS, transfers=1, streams=1, held_parts=1)
     ran = await bench.sync(faults=Faults(source=script), target=Watching(bench.target), limits=limits)
     assert ran.result.in_step
     await assert_in_step(bench)

@@ -14,7 +14,7 @@ from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
 from brigade.testing.workbench import SMALL_LIMITS, Faults, content, contents, held, put, put_parts
 
-ONE_BY_ONE = replace(SMALL_LIMITS, streams=1, transfers=1)
+ONE_BY_ONE = replace(SMALL_LIMITS, streams=1, held_parts=1, transfers=1)
 PARTS = [content(80, str(number)) for number in range(6)]
 NO_ETAGS = replace(MEMORY_CAPABILITIES, content_etags=False)
 
