@@ -63,7 +63,7 @@ bench: venv
 	$(BIN)/python -m bench
 
 soak: venv
-	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py
+	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py tests/pairs/test_memory.py
 
 fmt: venv
 	$(BIN)/ruff format $(CHECKED)

@@ -44,9 +44,10 @@ def missing(kind: str) -> str | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`pair`: every ordered pair of types, with a reason where a server is not there."""
+    """`pair`: every ordered pair of types, or the module's PAIRS, with a reason where a server is not there."""
     if "pair" in metafunc.fixturenames:
-        pairs = [(source, target) for source in TYPES for target in TYPES]
+        everyone = [(source, target) for source in TYPES for target in TYPES]
+        pairs = getattr(metafunc.module, "PAIRS", None) or everyone
         params = [
             pytest.param(
                 pair,
