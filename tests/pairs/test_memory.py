@@ -21,6 +21,16 @@ PAIRS = None if SOAK else [("file", "s3"), ("s3", "azure")]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if SOAK else 60)]
 
 
+# The high water of this program alone: what `getrusage` tells begins with the process that it was forked from.
+TOLD = """
+from brigade.cli.main import main
+try:
+    main()
+finally:
+    print("peak", next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
 class Repeated:
     """A body of that size which is never held whole."""
 
@@ -44,8 +54,7 @@ async def test_a_large_object_passes_within_200_mib(bench, pair):
     await fill(bench.source)
     bench.write_config()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import sys, resource; from brigade.cli.main import main\n"
-        "try:\n    main()\nfinally:\n    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)",
+        sys.executable, "-c", TOLD,
         "sync", bench.source.location, bench.target.location, "--processes", "1",
         cwd=bench.directory,
         env={**os.environ, "BRIGADE_STATE": str(bench.directory / "state.db"), "HOME": str(bench.directory)},
@@ -63,3 +72,5 @@ async def test_a_large_object_passes_within_200_mib(bench, pair):
     print(f"{pair[0]} to {pair[1]}: {peak_bytes / MEBIBYTE:.0f} MiB")
     assert peak_bytes < MOST_BYTES, f"{peak_bytes / MEBIBYTE:.0f} MiB at the most"
     assert (await bench.target.store.head("large")).size_bytes == SIZE_BYTES
+    for side in (bench.source, bench.target):
+        await side.store.delete(["large"])
