@@ -6,9 +6,10 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import Any
 
-from brigade.objects import Attributes
+from brigade.objects import Attributes, ObjectLock
 from brigade.replications import Policy
 
 _HEADERS = (
@@ -107,15 +108,27 @@ def differing_attributes(expected: Attributes, actual: Attributes) -> tuple[str,
         different.append("tags")
     if expected.storage_class is not None and expected.storage_class != (actual.storage_class or "STANDARD"):
         different.append("storage-class")
-    if expected.lock is not None and expected.lock != actual.lock:
+    if expected.lock is not None and _moments_of(expected.lock) != _moments_of(actual.lock):
         different.append("lock")
-    if expected.custom_time is not None and expected.custom_time != actual.custom_time:
+    if expected.custom_time is not None and _moment(expected.custom_time) != _moment(actual.custom_time):
         different.append("custom-time")
     if expected.delete_at_seconds is not None and expected.delete_at_seconds != actual.delete_at_seconds:
         different.append("delete-at")
     if expected.acl is not None and set(expected.acl) != set(actual.acl or ()):
         different.append("acl")
     return tuple(different)
+
+
+def _moments_of(lock: ObjectLock | None) -> tuple[str | None, datetime | str | None, bool] | None:
+    return None if lock is None else (lock.mode, _moment(lock.retain_until), lock.legal_hold)
+
+
+def _moment(text: str | None) -> datetime | str | None:
+    """The moment that a text of RFC 3339 names: one store writes `00Z`, another `00.000Z`. What is none is compared as text."""
+    try:
+        return datetime.fromisoformat(text) if text else text
+    except ValueError:
+        return text
 
 
 def _differs(expected: str | None, actual: str | None) -> bool:

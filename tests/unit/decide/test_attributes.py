@@ -39,6 +39,23 @@ def test_what_only_some_stores_have_passes_where_both_have_it():
     assert differing_attributes(GOOGLE, neither) == ("custom-time", "delete-at")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2032-01-01T00:00:00Z", "2032-01-01T00:00:00.000Z", True),
+        ("2032-01-01T00:00:00Z", "2032-01-01T01:00:00+01:00", True),
+        ("2032-01-01T00:00:00Z", "2032-01-01T00:00:01Z", False),
+        ("someday", "someday", True),
+        ("someday", "2032-01-01T00:00:00Z", False),
+    ],
+)
+def test_times_are_compared_as_moments_and_not_as_texts(one, other, same):
+    locks = [Attributes(lock=ObjectLock("COMPLIANCE", text)) for text in (one, other)]
+    assert differing_attributes(*locks) == (() if same else ("lock",))
+    times = [Attributes(custom_time=text) for text in (one, other)]
+    assert differing_attributes(*times) == (() if same else ("custom-time",))
+
+
 def test_names_that_are_no_identifiers_stay_behind_where_the_target_cannot_hold_them():
     found = expected_attributes("k", GOOGLE, Policy(), Carries(identifier_metadata=True))
     assert found.metadata == {"one": "2"}
