@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bench.ground import Ground
 from bench.measure import Command, Measured, measure
@@ -36,9 +36,20 @@ class Run(NamedTuple):
     figures: Mapping[str, float] = {}
 
 
+class Place(Protocol):
+    """Where buckets are made for single runs."""
+
+    def make_bucket(self) -> str: ...
+
+    def drop_bucket(self, bucket: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A workload. `units` is how many objects or gigabytes it moves, `judge` finds what is wrong with an outcome."""
+    """A workload. `units` is how many objects or gigabytes it moves, `judge` finds what is wrong with an outcome.
+
+    A fresh bucket is made at `place`, the common server if there is none. `left_out`: who cannot take part, and why.
+    """
 
     name: str
     title: str
@@ -48,11 +59,15 @@ class Contest:
     contenders: Mapping[str, Callable[[Turn], Command]] = field(repr=False)
     judge: Callable[[str, Turn, Measured], str] = field(repr=False)
     fresh_bucket: bool = True
+    place: Place | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def hold(contest: Contest, ground: Ground, sizes: Sizes, tell: Callable[[str], None]) -> dict[str, list[Run]]:
     """All rounds of a contest: the runs of each contender, in order."""
     runs: dict[str, list[Run]] = {name: [] for name in contest.contenders}
+    for name, reason in contest.left_out.items():
+        tell(f"{contest.name:18} left out: {name}: {reason}")
     for number in range(contest.rounds):
         for name in contest.contenders:
             run = _run(contest, ground, name, sizes)
@@ -87,12 +102,13 @@ def one_turn(contest: Contest, ground: Ground) -> Iterator[Turn]:
     """What one run uses, gone after it."""
     directory = ground.directory / "turn"
     directory.mkdir()
-    bucket = ground.make_bucket() if contest.fresh_bucket else ""
+    place = contest.place or ground
+    bucket = place.make_bucket() if contest.fresh_bucket else ""
     try:
         yield Turn(directory, bucket)
     finally:
         if bucket:
-            ground.drop_bucket(bucket)
+            place.drop_bucket(bucket)
         shutil.rmtree(directory)
 
 

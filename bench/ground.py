@@ -13,11 +13,11 @@ import shutil
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bench.data import Data
 from bench.measure import Command, measure, process_cpu_seconds
@@ -29,6 +29,7 @@ _CALM_SHARE, _CALM_LIMIT_SECONDS = 0.1, 15.0
 # In memory, if there is room: the disk of a shared machine would be measured along with the tools.
 _MEMORY_DIRECTORY, _MEMORY_NEEDED_BYTES = Path("/dev/shm"), 12 * 1024**3
 _ENTRY = re.compile(r"<Contents>(.*?)</Contents>", re.DOTALL)
+_Kept = TypeVar("_Kept")
 
 
 class BenchServer(SeaweedServer):
@@ -37,11 +38,6 @@ class BenchServer(SeaweedServer):
     def _arguments(self) -> list[str]:
         refused = "-s3.allowDeleteBucketNotEmpty=false"
         return [refused.replace("false", "true") if text == refused else text for text in super()._arguments()]
-
-    @property
-    def pids(self) -> list[int]:
-        """Its processes."""
-        return [helper.pid for helper in self._helpers]
 
 
 class Seen(NamedTuple):
@@ -72,7 +68,17 @@ class Ground:
         # Whatever proxy the environment names: the server is on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._buckets = 0
+        self._more_pids: list[int] = []
+        self._kept: dict[str, Any] = {}
+        self._stack = ExitStack()
         self.config = self.write_configs("server", server.endpoint.url)
+
+    def kept(self, name: str, make: Callable[[], AbstractContextManager[_Kept]]) -> _Kept:
+        """What several workloads share: made when first asked for, gone when the benchmark ends."""
+        if name not in self._kept:
+            self._kept[name] = self._stack.enter_context(make())
+        kept: _Kept = self._kept[name]
+        return kept
 
     def make_bucket(self) -> str:
         """A fresh bucket."""
@@ -119,10 +125,19 @@ class Ground:
                 return f"{key} came out with {seen.size_bytes} bytes and the ETag {seen.etag}"
         return ""
 
+    def url_of(self, bucket: str, key: str) -> str:
+        """Where whoever has this URL may read an object for an hour."""
+        url: str = self._client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+        return url
+
+    def add_servers(self, pids: Iterable[int]) -> None:
+        """Count these processes as servers, too: an idle one costs nothing."""
+        self._more_pids += pids
+
     @property
     def server_pids(self) -> list[int]:
-        """The processes of the server."""
-        return self._server.pids
+        """The processes of the servers."""
+        return [*self._server.pids, *self._more_pids]
 
     def server_cpu_seconds(self) -> float:
         """What the server has used so far."""
@@ -139,17 +154,19 @@ class Ground:
                 return
 
     def close(self) -> None:
+        self._stack.close()
         self._client.close()
 
     def write_configs(self, name: str, url: str) -> Configs:
         """Configuration files that call one endpoint `source` and `target`."""
         at = replace(self.endpoint, url=url)
         return Configs(
-            self._write(f"{name}.yaml", _brigade_yaml(at)),
-            self._write(f"{name}.conf", _rclone_conf(at)),
+            self.write(f"{name}.yaml", _brigade_yaml(at)),
+            self.write(f"{name}.conf", _rclone_conf(at)),
         )
 
-    def _write(self, name: str, text: str) -> Path:
+    def write(self, name: str, text: str) -> Path:
+        """A file that only we may read."""
         path = self.directory / name
         with open(path, "w", opener=lambda file, flags: os.open(file, flags, 0o600)) as file:
             file.write(text)

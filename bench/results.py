@@ -73,7 +73,8 @@ def ratio(workload: Document, measure: str, tool: str, peer: str) -> float | Non
 
 def _workload(contest: Contest, runs: Mapping[str, Sequence[Run]]) -> Document:
     tools = {name: _summary(contest, found) for name, found in runs.items()}
-    return {"title": contest.title, "unit": contest.unit, "units": contest.units, "tools": tools}
+    about = {"title": contest.title, "unit": contest.unit, "units": contest.units}
+    return {**about, "tools": tools, "left_out": dict(contest.left_out)}
 
 
 def _summary(contest: Contest, runs: Sequence[Run]) -> Document:

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     sizes = SIZES["quick" if asked.quick else asked.size]
     if asked.rounds:
-        sizes = replace(sizes, rounds=asked.rounds, start_rounds=asked.rounds, live_rounds=asked.rounds)
+        every = ("rounds", "start_rounds", "live_rounds", "cloud_rounds")
+        sizes = replace(sizes, **dict.fromkeys(every, asked.rounds))
     document = results.document(sizes, _hold_all(sizes, asked.only or list(WORKLOADS)))
     document["targets"] = verdicts(document["workloads"])
     path = results.write(document, asked.results)

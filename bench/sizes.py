@@ -30,6 +30,11 @@ class Sizes:
     overview_failures: int
     overview_looks: int
     live_rounds: int
+    cloud_objects: int
+    cloud_slow_objects: int
+    cloud_unchanged_objects: int
+    cloud_large_bytes: int
+    cloud_rounds: int
     timeout_seconds: float
     calm_seconds: float
 
@@ -54,6 +59,11 @@ FULL = Sizes(
     overview_failures=100_000,
     overview_looks=50,
     live_rounds=3,
+    cloud_objects=3_000,
+    cloud_slow_objects=1_000,
+    cloud_unchanged_objects=5_000,
+    cloud_large_bytes=256 * MEBIBYTE,
+    cloud_rounds=3,
     timeout_seconds=600,
     calm_seconds=0.5,
 )
@@ -73,6 +83,11 @@ QUICK = replace(
     overview_failures=10_000,
     overview_looks=20,
     live_rounds=2,
+    cloud_objects=500,
+    cloud_slow_objects=150,
+    cloud_unchanged_objects=1_000,
+    cloud_large_bytes=64 * MEBIBYTE,
+    cloud_rounds=2,
     timeout_seconds=120,
 )
 # What the test of the harness runs: it proves that every step works, and its figures mean nothing.
@@ -96,6 +111,11 @@ SMOKE = Sizes(
     overview_failures=100,
     overview_looks=2,
     live_rounds=1,
+    cloud_objects=20,
+    cloud_slow_objects=10,
+    cloud_unchanged_objects=20,
+    cloud_large_bytes=9 * MEBIBYTE,
+    cloud_rounds=1,
     timeout_seconds=30,
     calm_seconds=0.0,
 )

@@ -65,9 +65,14 @@ def write_docs(document: Document, path: Path = DOCS) -> None:
 
 
 def _rows(document: Document) -> list[tuple[str, ...]]:
-    return [
-        _row(name, workload, tool) for name, workload in document["workloads"].items() for tool in workload["tools"]
-    ]
+    rows = []
+    for name, workload in document["workloads"].items():
+        rows += [_row(name, workload, tool) for tool in workload["tools"]]
+        # Results of older revisions know nothing of it.
+        rows += [
+            (name, tool, f"left out: {reason}", *[""] * 5) for tool, reason in workload.get("left_out", {}).items()
+        ]
+    return rows
 
 
 def _row(name: str, workload: Document, tool: str) -> tuple[str, ...]:

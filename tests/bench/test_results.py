@@ -71,6 +71,17 @@ def test_a_target_without_a_whole_pair_is_not_reached(document: Document) -> Non
     assert not against_floor["reached"]
 
 
+def test_who_cannot_take_part_stands_in_the_tables_with_the_reason_and_is_no_failure() -> None:
+    left_out = {"rclone": "it has no such backend"}
+    contest = Contest("clouds-s3-gcs", "a pair", "object", 100, 1, {}, lambda *_: "", left_out=left_out)
+    document = results.document(SMOKE, [(contest, {"brigade": [a_run(1.0)]})])
+    document["targets"] = []
+
+    assert "clouds-s3-gcs  rclone   left out: it has no such backend" in tables.as_text(document)
+    assert "| clouds-s3-gcs | rclone | left out: it has no such backend |" in tables.as_markdown(document)
+    assert failures(document) == []
+
+
 def test_the_tables_go_between_the_markers_of_the_page(document: Document, tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")

@@ -93,7 +93,7 @@ class GcsFake:
 
     def make_bucket(self, name: str) -> None:
         """Make an empty bucket."""
-        self.buckets[name] = Bucket(name)
+        self.buckets[name] = Bucket(name, server=self.url)
 
     def hold(self, call: str) -> None:
         """Let requests of this name wait for `release`; a client that goes meanwhile gets nothing done."""
@@ -160,7 +160,7 @@ class GcsFake:
         if wanted["name"] in self.buckets:
             # "Buckets: insert", "HTTP status and error codes for JSON" (409 conflict)
             raise Refused(409, "conflict", "Your previous request to create the named bucket succeeded.")
-        self.buckets[wanted["name"]] = Bucket(wanted["name"], wanted.get("storageClass", "STANDARD"))
+        self.buckets[wanted["name"]] = Bucket(wanted["name"], wanted.get("storageClass", "STANDARD"), server=self.url)
         return wanted  # type: ignore[no-any-return]
 
     def _bucket(self, method: str, names: list[str], _query: Any, _headers: Any, _body: bytes) -> dict[str, Any] | None:
@@ -225,7 +225,8 @@ def _related(content_type: str, body: bytes) -> tuple[dict[str, Any], str, bytes
         raise Refused(400, "badContent", "Bad Content-Type")
     first, second = body.split(b"--" + boundary + b"\r\n", 2)[1:]
     resource = json.loads(first.split(b"\r\n\r\n", 1)[1])
-    head, content = second.split(b"\r\n\r\n", 1)
+    # A part may have no headers at all.
+    head, content = (b"\r\n" + second).split(b"\r\n\r\n", 1)
     end = content.rindex(b"\r\n--" + boundary + b"--")
     return resource, head.partition(b":")[2].strip().decode(), content[:end]
 
@@ -274,9 +275,8 @@ def _handler_of(fake: GcsFake) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            body = self.rfile.read(length)
-            if len(body) < length:
+            body = self._body()
+            if body is None:
                 self.close_connection = True
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -292,6 +292,24 @@ def _handler_of(fake: GcsFake) -> type[BaseHTTPRequestHandler]:
                 kind = {"content-type": "application/json; charset=UTF-8"}
                 data = json.dumps(document).encode() if document is not None else b""
                 self._send(200 if document is not None else 204, kind, data)
+
+        def _body(self) -> bytes | None:
+            """What came with the request, None if the client went away before its end."""
+            if "chunked" in self.headers.get("transfer-encoding", ""):
+                return self._chunks()
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            return body if len(body) == length else None
+
+        def _chunks(self) -> bytes | None:
+            """The body of a client that did not know its size; Google's own libraries are such."""
+            pieces = []
+            while size := self.rfile.readline().strip():
+                pieces.append(self.rfile.read(int(size, 16)))
+                self.rfile.readline()
+                if not int(size, 16):
+                    return b"".join(pieces)
+            return None
 
         do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve  # noqa: N815
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 from awscrt import checksums
 
@@ -75,6 +76,7 @@ def _now() -> str:
 class Bucket:
     """A bucket; with `versioned` older generations stay ("Object Versioning").
 
+    `server`: its URL, by which objects tell where they are downloaded.
     With `encrypted` listings tell no digests ("Customer-managed encryption keys", "Restrictions").
     """
 
@@ -82,6 +84,7 @@ class Bucket:
     storage_class: str = "STANDARD"
     versioned: bool = False
     encrypted: bool = False
+    server: str = ""
     live: dict[str, Stored] = field(default_factory=dict)
     older: dict[tuple[str, str], Stored] = field(default_factory=dict)
     rewriting: set[str] = field(default_factory=set)
@@ -126,7 +129,8 @@ class Bucket:
         moment = _now()
         fixed = {"name": name, "bucket": self.name, "size": str(len(data)), "generation": str(next(_generations))}
         times = {"metageneration": "1", "timeCreated": moment, "updated": moment}
-        stored = Stored({**resource, **fixed, **times}, data)
+        link = f"{self.server}/storage/v1/b/{self.name}/o/{quote(name, safe='')}?alt=media"
+        stored = Stored({**resource, **fixed, **times, "mediaLink": link}, data)
         self.live[name] = stored
         return stored
 

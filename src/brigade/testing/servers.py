@@ -105,6 +105,11 @@ class LocalServer(ABC):
         if self._work:
             self._work.remove()
 
+    @property
+    def pids(self) -> list[int]:
+        """Its processes, those that were started first."""
+        return [helper.pid for helper in self._helpers]
+
     def _run(self, *command: str, log: str, **env: str) -> Helper:
         assert self._work
         directory = self._work.path
