@@ -34,6 +34,8 @@ def parse_page(body: bytes, *, doubt_empty: bool = False) -> Page:
     """Read a listing with `format=json`. Raises `ListingBroken` unless it is whole."""
     try:
         items = json.loads(body)
+        if not isinstance(items, list):
+            raise TypeError("it is no list")
         page = Page([], [], [])
         for item in items:
             if "subdir" in item:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from brigade.errors import ListingBroken, NotFound
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
@@ -9,7 +11,8 @@ from brigade.stores.gcs.attributes import FIELDS, Resource, info_of
 from brigade.stores.gcs.bucket import HIDDEN, Bucket
 from brigade.stores.together import for_each
 
-_LIST_FIELDS = f"items({FIELDS}),nextPageToken"
+_LIST_FIELDS = f"kind,items({FIELDS}),nextPageToken"
+_KIND = "storage#objects"
 _MOST = 1000
 _LOOKS_AT_ONCE = 16
 
@@ -49,7 +52,12 @@ class ListingCalls(Bucket):
         """The resources of one page, and the token of the next one, empty after the last."""
         if prefix:
             query = [*query, ("prefix", prefix)]
-        page = await self.caller.call(operation, None, "GET", self.caller.objects, [*query, ("fields", _LIST_FIELDS)])
+        page: Any = await self.caller.call(
+            operation, None, "GET", self.caller.objects, [*query, ("fields", _LIST_FIELDS)]
+        )
+        if not isinstance(page, dict) or page.get("kind") != _KIND:
+            # An empty document has no items either, and must not pass for the end of a listing.
+            raise self._broken("the answer is no page of a listing")
         items, token = page.get("items", []), page.get("nextPageToken", "")
         if not isinstance(items, list) or not isinstance(token, str):
             raise self._broken("the page is not a list of objects")

@@ -148,8 +148,8 @@ class Container:
         ]
         answer = await self.caller.call(operation, None, "GET", f"{path}?{encode_query(query)}")
         try:
-            # Without a body there is nothing to list: 204.
-            return parse_page(answer.body or b"[]", doubt_empty=doubt_empty)
+            # Nothing to list may be said by 204; any other answer without a body says nothing at all.
+            return parse_page(b"[]" if answer.status == 204 else answer.body, doubt_empty=doubt_empty)
         except StoreError as error:
             raise self.caller.placed(error, operation, None) from error.__cause__
 
