@@ -9,7 +9,9 @@ from pydantic import Field
 
 from brigade.config.fields import Duration, Secret, Text
 from brigade.config.limited import Limited
+from brigade.errors import ConfigError
 from brigade.stores.base import ListingOrder
+from brigade.wire.azureconnection import parse_connection_string
 
 
 class AzureSection(Limited):
@@ -68,5 +70,10 @@ def azure_mistakes(store: AzureSection) -> Iterator[tuple[str, str]]:
         yield "client_secret", "it needs tenant_id and client_id"
     if store.tenant_id is not None and store.client_secret is None:
         yield "tenant_id", "it goes with client_id and client_secret"
-    if store.connection_string is not None and (store.account is not None or store.endpoint is not None):
-        yield "connection_string", "it names account and endpoint itself: leave them out"
+    if store.connection_string is not None:
+        if store.account is not None or store.endpoint is not None:
+            yield "connection_string", "it names account and endpoint itself: leave them out"
+        try:
+            parse_connection_string(store.connection_string, "the text")
+        except ConfigError as error:
+            yield "connection_string", str(error)

@@ -15,7 +15,11 @@ from brigade.config.swift import swift_mistakes
 from brigade.decide.contradictions import refuse_contradictions
 from brigade.decide.filters import compile_pattern
 from brigade.errors import UsageError
+from brigade.locations import Place as Location
 from brigade.locations import PlaceKind, is_store_name, parse_location
+
+_DAY_SECONDS = 86400
+_TYPES_OF_SCHEMES = {"s3": "s3", "gs": "gcs", "az": "azure", "swift": "swift"}
 
 
 def cross_check(config: Config, directory: Path) -> list[Problem]:
@@ -32,6 +36,7 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
                 problems.append(Problem(("stores", name, key) if key else ("stores", name), words))
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)
+        problems += _expiry(replication, ("replications", name), config, directory)
         problems += _patterns(replication, ("replications", name))
         problems += _contradictions(replication, ("replications", name))
         problems += check_live(config, name, replication, directory)
@@ -65,9 +70,35 @@ def _locations(replication: ReplicationSection, place: Place, config: Config, di
             yield Problem((*place, side), f"{text}: the hashed layout needs one container and one bucket by name")
         if parsed.is_wildcard and config.stores[parsed.store].type == "file":
             yield Problem((*place, side), f"{text}: a directory has no buckets")
+        if not parsed.rest and config.stores[parsed.store].type != "file":
+            yield Problem((*place, side), f"{text} names no bucket: write {text}bucket or {text}bucket/prefix")
     if len(wild) == 2 and wild["source"] != wild["target"]:
         side = "target" if wild["source"] else "source"
         yield Problem((*place, side), "all buckets go to all buckets: write store:* on both sides, or on none")
+
+
+def _expiry(replication: ReplicationSection, place: Place, config: Config, directory: Path) -> Iterator[Problem]:
+    """Who cannot let objects expire by itself, and who only after whole days: told before a run finds out."""
+    seconds = replication.expire_after
+    if seconds is None:
+        return
+    try:
+        target = parse_location(replication.target, config.stores, directory=directory)
+    except UsageError:
+        return  # told already
+    kind = _type_of(target, config)
+    if kind in ("gcs", "azure", "file"):
+        words = f"{replication.target} cannot let objects expire by itself, only S3 and Swift can: drop expire_after"
+        yield Problem((*place, "expire_after"), words)
+    elif kind == "s3" and seconds % _DAY_SECONDS:
+        yield Problem((*place, "expire_after"), "S3 lets objects expire after whole days: write 1d, 30d, 52w")
+
+
+def _type_of(location: Location, config: Config) -> str:
+    """The type of the store that a location leads to, whether the configuration names it or a URL does."""
+    if location.kind is PlaceKind.STORE:
+        return config.stores[location.store].type
+    return "file" if location.kind is PlaceKind.PATH else _TYPES_OF_SCHEMES[location.store]
 
 
 def _contradictions(replication: ReplicationSection, place: Place) -> Iterator[Problem]:

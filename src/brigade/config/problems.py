@@ -51,6 +51,30 @@ _WORDS: Mapping[str, str] = {
 }
 
 
+# What other tools call it; the first that is a key there is meant.
+_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "providers": ("stores",),
+    "storage_locations": ("stores",),
+    "mappings": ("replications",),
+    "containers": ("replications",),
+    "migrations": ("replications",),
+    "databasePath": ("state",),
+    "status_dir": ("state",),
+    "useSSL": ("endpoint",),
+    "disableSSL": ("endpoint",),
+    "accountKey": ("key",),
+    "aws_endpoint": ("auth_url", "endpoint"),
+    "aws_identity": ("user", "access_key"),
+    "aws_secret": ("key", "secret_key"),
+    "aws_bucket": ("target",),
+    "custom_prefix": ("target",),
+    "propagate_delete": ("delete",),
+    "remote_delete_after": ("expire_after",),
+    "interval": ("reconcile",),
+    "poll_interval": ("reconcile",),
+}
+
+
 def explain(error: ValidationError, root: type[BaseModel]) -> list[Problem]:
     """Every mistake that validation found."""
     return [_problem(detail, root) for detail in error.errors(include_url=False, include_input=False)]
@@ -75,7 +99,8 @@ def _problem(detail: Any, root: type[BaseModel]) -> Problem:
 
 def _unknown_key(place: Place, section: type[BaseModel]) -> str:
     known = list(section.model_fields)
-    near = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
+    meant = [each for each in _ELSEWHERE.get(str(place[-1]), ()) if each in known]
+    near = meant or get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
     return f"unknown key, did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
 
 

@@ -104,8 +104,12 @@ class ReplicationSection(Section):
 
     @model_validator(mode="after")
     def _has_what_its_layout_needs(self) -> Self:
-        if (self.layout == "hashed") != (self.account is not None):
-            raise ValueError("`layout: hashed` and `account` belong together")
+        if self.layout == "hashed" and self.account is None:
+            raise ValueError("`layout: hashed` needs the `account` of the source's container, like AUTH_photos")
+        if self.layout != "hashed" and self.account is not None:
+            raise ValueError("`account` is for `layout: hashed`: add that, or drop the account")
+        if self.account is not None and "/" in self.account:
+            raise ValueError("`account` is the name alone, like AUTH_photos, without a slash")
         return self
 
     @property

@@ -15,5 +15,7 @@ def refuse_contradictions(policy: Policy) -> None:
         raise UsageError(text, hint="leave delete at `no`")
     if not policy.retain_source and policy.compare is CompareMode.SIZE:
         raise UsageError("an archive needs proof, and a comparison by size is none", hint="drop `compare: size`")
+    if policy.expire_after_seconds is not None and policy.expire_after_seconds <= 0:
+        raise UsageError("what expires after 0 seconds is gone when it arrives", hint="drop expire_after to keep it")
     if policy.copy_after_seconds is not None and policy.delete_excluded:
         raise UsageError("what waits for copy_after must not be deleted as excluded", hint="drop delete_excluded")

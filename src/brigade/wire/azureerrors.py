@@ -37,6 +37,9 @@ _CHANGED = Meaning(PreconditionFailed, "the blob is not in the state that was as
 _LEASED = Meaning(Rejected, "somebody holds a lease on it", "end the lease, or wait until it ends")
 _DAMAGED = Meaning(Corrupt, "the server received other bytes than were promised")
 _BAD_KEY = Meaning(InvalidKey, "the server cannot hold this name")
+_BAD_CONTAINER = Meaning(
+    Rejected, "no container has such a name", "it has 3 to 63 lower-case letters, digits and single hyphens"
+)
 _BUSY = Meaning(Unavailable, "another operation on it is under way")
 _FAILED = Meaning(Unavailable, "the server failed")
 _SLOW = Meaning(Throttled, "the server asks for fewer requests")
@@ -126,6 +129,9 @@ BY_CODE: dict[str, Meaning] = {
     "ServerBusy": _SLOW,
 }
 
+# The same codes mean the container's name where no blob was asked for.
+_BY_CODE_WITHOUT_BLOB = dict.fromkeys(("InvalidResourceName", "InvalidUri", "OutOfRangeInput"), _BAD_CONTAINER)
+
 _BY_STATUS: dict[int, Meaning] = {
     304: _CHANGED,
     401: _DENIED,
@@ -160,7 +166,8 @@ def error_for(
     retry_after_seconds: float | None = None,
 ) -> StoreError:
     """The error to raise for an answer; `message` is the server's own."""
-    known = meaning(status, code, message)
+    known = _BY_CODE_WITHOUT_BLOB.get(code) if key is None else None
+    known = known or meaning(status, code, message)
     said = " ".join(part for part in (code, message.partition("\n")[0].strip()[:500]) if part)
     said = said or f"HTTP status {status}"
     return known.kind(

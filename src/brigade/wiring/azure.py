@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from brigade.clock import Clock
 from brigade.errors import UsageError
-from brigade.stores.azure.connection_string import Connection, parse_connection_string
 from brigade.stores.azure.containers import has_container, list_containers
 from brigade.stores.azure.credentials import check_identity
-from brigade.stores.azure.settings import AzureSettings, account_of
+from brigade.stores.azure.settings import AzureSettings
 from brigade.stores.azure.store import AzureStore
 from brigade.stores.base import Store
+from brigade.wire.azureconnection import Connection, account_of, parse_connection_string
 from brigade.wiring.kinds import Setting
 
 if TYPE_CHECKING:

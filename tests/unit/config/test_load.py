@@ -95,7 +95,20 @@ def test_secrets_stay_out_of_the_representation(tmp_path: Path):
             "stores: {m: {type: azure, account: a, connection_string: c}}",
             "stores.m.connection_string: it names account",
         ),
+        (
+            "stores: {m: {type: azure, connection_string: AccountName=a;s3cret}}",
+            "stores.m.connection_string: the text is no connection string (it looks like AccountName=",
+        ),
+        (
+            "stores: {m: {type: azure, connection_string: AccountKey=a}}",
+            "connection_string: the text names neither AccountName",
+        ),
         ("stores: {m: {type: azure, api_version: latest}}", "stores.m.api_version: "),
+        # What others call it.
+        ("stores: {m: {type: azure, accountKey: k}}", "stores.m.accountKey: unknown key, did you mean key?"),
+        ("stores: {m: {type: s3, aws_identity: k}}", "aws_identity: unknown key, did you mean access_key?"),
+        ("stores: {m: {type: swift, aws_identity: k}}", "aws_identity: unknown key, did you mean user?"),
+        ("mappings: []", "mappings: unknown key, did you mean replications?"),
         ("stores: {'a b': {type: memory}}", "stores.a b: a store's name is made of"),
         ("stores: {m: {type: s3, bandwidth: 5MiB/m}}", "stores.m.bandwidth: '5MiB/m' is no bandwidth"),
         ("stores: {m: {type: s3, verify_tls: no}}", "stores.m.verify_tls: must be true or false"),

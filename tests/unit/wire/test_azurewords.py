@@ -30,6 +30,15 @@ from brigade.wire.encodedwords import decoded_words, encoded_word
 from brigade.wire.metadatanames import decode_name, encode_name, is_identifier
 
 
+@pytest.mark.parametrize("code", ["OutOfRangeInput", "InvalidResourceName"])
+def test_a_name_that_no_container_has_is_told_with_what_it_may_be(code):
+    told = error_for(400, code, "The specified resource name …", store="az:My_C", operation="open")
+    assert isinstance(told, Rejected)
+    assert "az:My_C open: no container has such a name" in str(told)
+    assert "3 to 63 lower-case letters" in str(told)
+    assert "no container" not in str(error(400, code)), "of a blob it is another matter"
+
+
 def error(status, code="", message=""):
     return error_for(status, code, message, store="az:c", operation="get", key="k", retry_after_seconds=3.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -160,8 +161,16 @@ def authority_of(settings: AzureSettings, clock: Clock) -> Authority:
     return TokenAuthority(settings.name, _token_source(settings), clock)
 
 
+def _keep_quiet() -> None:
+    """What its library warns of is told in the error; without a handler it would stand on the error output, too."""
+    log = logging.getLogger("azure.identity")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+
+
 def _token_source(settings: AzureSettings) -> TokenSource:
     check_identity(settings)
+    _keep_quiet()
     from azure.identity import ClientSecretCredential, DefaultAzureCredential
 
     if settings.client_secret is not None:

@@ -12,7 +12,6 @@ from brigade.stores.base import ListingOrder
 
 # The oldest version with all that is used here: the cold tier came with it.
 API_VERSION = "2021-12-02"
-DEVELOPMENT_ACCOUNT = "devstoreaccount1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +74,6 @@ class AzureSettings:
     def base_url(self) -> str:
         """Scheme, host, port, and the account where it stands in the path."""
         return (self.endpoint or f"https://{self.account}.blob.core.windows.net").rstrip("/")
-
-
-def account_of(endpoint: str) -> str:
-    """The account that an endpoint belongs to: in the path where there is one, else the host's first label."""
-    parts = urlsplit(endpoint)
-    return parts.path.strip("/").partition("/")[0] or (parts.hostname or "").partition(".")[0]
 
 
 def _check_endpoint(where: str, endpoint: str) -> None:

@@ -92,7 +92,7 @@ class GoogleToken:
         self._next_try_seconds = self._clock.monotonic_seconds() + AGAIN_SECONDS
 
     def _ask(self) -> tuple[str, int | None]:
-        from google.auth.exceptions import GoogleAuthError, TransportError
+        from google.auth.exceptions import GoogleAuthError, InvalidType, InvalidValue, TransportError
         from google.auth.transport.urllib3 import Request
         from urllib3 import PoolManager
 
@@ -104,32 +104,60 @@ class GoogleToken:
         except TransportError as error:
             raise Unavailable(f"no token: {error}", store=name, operation="credentials") from error
         except (GoogleAuthError, OSError, ValueError) as error:
-            # The text of a service account may be quoted in what the parser says, so only the kind is told.
-            told = error if isinstance(error, GoogleAuthError) else type(error).__name__
-            raise AccessDenied(
-                f"no usable credentials: {told}",
-                store=name,
-                operation="credentials",
-                hint="set credentials_file, log in by `gcloud auth application-default login`, or set anonymous: true",
-            ) from None
+            # Of a refused refresh the second argument is the whole answer. Of a value that is wrong the value is told.
+            is_plain = isinstance(error, GoogleAuthError) and not isinstance(error, InvalidValue | InvalidType)
+            told = str((error.args or ("",))[0]) if is_plain else _without_quotes(error)
+            origin, hint = _origin(self._settings)
+            text = f"no usable credentials in {origin}: {told}" if origin else f"no usable credentials: {told}"
+            raise AccessDenied(text, store=name, operation="credentials", hint=hint) from None
         expiry = self._found.expiry
         ends_ns = int(expiry.replace(tzinfo=UTC).timestamp()) * _SECOND_NS if expiry is not None else None
         return f"Bearer {self._found.token}", ends_ns
 
 
+def _origin(settings: GcsSettings) -> tuple[str, str]:
+    """Where the credentials stand (empty: found on this machine), and what to do where they are no good."""
+    given = settings.credentials_file or ("the text of `credentials`" if settings.credentials is not None else "")
+    if given:
+        return given, "give the JSON as Google made it, or make a new key of the service account"
+    return "", "set credentials_file, log in by `gcloud auth application-default login`, or set anonymous: true"
+
+
+def _without_quotes(error: Exception) -> str:
+    """What is wrong with a file or text. Parsers quote what they read, which is a secret, so only the kind is told."""
+    match error:
+        case OSError():
+            return error.strerror or type(error).__name__
+        case json.JSONDecodeError():
+            return f"it is no JSON (line {error.lineno}, column {error.colno})"
+        case UnicodeDecodeError():
+            return "it is no text"
+        case _:
+            return "a field is missing or cannot be read, such as the private key"
+
+
 def _load(settings: GcsSettings) -> tuple[Credentials, str | None]:
     """The credentials that the settings name, else those of this machine."""
     import google.auth
-    from google.auth import identity_pool
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.oauth2 import credentials as users
-    from google.oauth2 import service_account
 
     if settings.credentials_file is None and settings.credentials is None:
         found, project = google.auth.default(scopes=[SCOPE])
         return found, project
     told = settings.credentials or Path(settings.credentials_file or "").read_text(encoding="utf-8")
-    described: dict[str, Any] = json.loads(told)
+    described = json.loads(told)
+    try:
+        return _made_of(described), described.get("project_id")
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("a field has the wrong type") from error
+
+
+def _made_of(described: dict[str, Any]) -> Credentials:
+    """Raises `GoogleAuthError` and ValueError, and whatever its parsers do with fields of the wrong type."""
+    from google.auth import identity_pool
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.oauth2 import credentials as users
+    from google.oauth2 import service_account
+
     made: Credentials
     match described.get("type"):
         case "service_account":
@@ -141,7 +169,7 @@ def _load(settings: GcsSettings) -> tuple[Credentials, str | None]:
         case kind:
             hint = "name the file in GOOGLE_APPLICATION_CREDENTIALS instead"
             raise DefaultCredentialsError(f"credentials of type {kind!r} are not taken here: {hint}")  # type: ignore[no-untyped-call]
-    return made, described.get("project_id")
+    return made
 
 
 def token_source(settings: GcsSettings, clock: Clock) -> TokenSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brigade.clock import SystemClock
 from brigade.errors import AccessDenied, ConfigError, UsageError
 from brigade.objects import Attributes
 from brigade.stores.azure.blockids import (
@@ -23,10 +25,10 @@ from brigade.stores.azure.blockids import (
     part_name,
     read_manifest,
 )
-from brigade.stores.azure.connection_string import parse_connection_string
-from brigade.stores.azure.credentials import Request, TokenAuthority, check_identity
+from brigade.stores.azure.credentials import Request, TokenAuthority, authority_of, check_identity
 from brigade.stores.azure.opening import identity_of, place_of
-from brigade.stores.azure.settings import AzureSettings, account_of
+from brigade.stores.azure.settings import AzureSettings
+from brigade.wire.azureconnection import account_of, parse_connection_string
 
 UPLOAD = new_upload_id(1_700_000_000_123_456_789, b"chance")
 
@@ -190,6 +192,13 @@ async def test_a_renewal_that_fails_leaves_the_old_token_as_long_as_it_is_good(c
     with pytest.raises(AccessDenied, match="no such client") as denied:
         await shown(authority)
     assert "Trace" not in denied.value.message
+
+
+def test_the_library_that_asks_for_tokens_says_nothing_beside_the_error(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    authority_of(settings(tenant_id="t", client_id="c", client_secret="s"), SystemClock())
+    logging.getLogger("azure.identity._internal.decorators").warning("it failed")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_missing_extra_is_one_line_that_names_the_command(monkeypatch):

@@ -6,6 +6,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth.exceptions import RefreshError
 
 from brigade.clock import SystemClock
 from brigade.errors import AccessDenied, ConfigError, Unavailable, UsageError
@@ -99,12 +100,45 @@ async def test_a_token_that_is_still_good_serves_on_when_nobody_can_be_asked(fak
         await source.get()
 
 
-@pytest.mark.parametrize("text", ["no json", '{"type": "service_account", "private_key": "s3cret"}', '{"type": "odd"}'])
-async def test_credentials_that_are_none_are_refused_without_being_told(fake, text):
+def account_with(**fields):
+    whole = {"type": "service_account", "private_key": "s3cret", "client_email": "a@b.example", "token_uri": "http://x"}
+    return json.dumps(whole | fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no json s3cret", "it is no JSON (line 1, column 1)"),
+        ('{"type": "service_account", "private_key": "s3cret"}', "missing fields"),
+        ('{"type": "odd"}', "credentials of type 'odd' are not taken here"),
+        ('["s3cret"]', "a field is missing or cannot be read"),
+        (account_with(), "such as the private key"),
+        (account_with(private_key=["s3cret"]), "such as the private key"),
+    ],
+    ids=["no json", "half", "odd", "a list", "no key", "a list as key"],
+)
+@pytest.mark.parametrize("as_file", [False, True], ids=["text", "file"])
+async def test_credentials_that_are_none_are_refused_without_being_told(fake, tmp_path, text, words, as_file):
+    file = tmp_path / "account.json"
+    file.write_text(text)
+    how = {"credentials_file": str(file)} if as_file else {"credentials": text}
     with pytest.raises(AccessDenied) as caught:
-        await token_source(settings(fake, credentials=text), SystemClock()).get()
-    assert "s3cret" not in str(caught.value)
-    assert caught.value.hint
+        await token_source(settings(fake, **how), SystemClock()).get()
+    told = str(caught.value)
+    assert words in told
+    assert (str(file) if as_file else "the text of `credentials`") in told
+    assert "s3cret" not in told
+    assert "set credentials_file" not in told, "it is set"
+
+
+async def test_a_refusal_by_google_is_told_without_the_whole_answer(fake, account, monkeypatch):
+    class Refused:
+        def refresh(self, request):
+            raise RefreshError("invalid_grant: Invalid JWT Signature.", {"error": "invalid_grant"})
+
+    monkeypatch.setattr(module, "_load", lambda settings: (Refused(), None))
+    with pytest.raises(AccessDenied, match=r"`credentials`: invalid_grant: Invalid JWT Signature. \(give"):
+        await token_source(settings(fake, credentials=account), SystemClock()).get()
 
 
 async def test_a_file_that_is_not_there_is_told_at_once(tmp_path):

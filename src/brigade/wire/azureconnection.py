@@ -1,12 +1,13 @@
-"""Connection strings of Azure Storage, taken apart."""
+"""Where an account of Azure Storage is: connection strings and endpoints, taken apart."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from brigade.errors import ConfigError
-from brigade.stores.azure.settings import DEVELOPMENT_ACCOUNT, account_of
 
+DEVELOPMENT_ACCOUNT = "devstoreaccount1"
 # Public: Microsoft documents this key of its emulators, so that everybody can use them.
 _DEVELOPMENT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _DEVELOPMENT_PROXY = "http://127.0.0.1"
@@ -22,6 +23,12 @@ class Connection(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Connection(account={self.account!r}, endpoint={self.endpoint!r})"
+
+
+def account_of(endpoint: str) -> str:
+    """The account that an endpoint belongs to: in the path where there is one, else the host's first label."""
+    parts = urlsplit(endpoint)
+    return parts.path.strip("/").partition("/")[0] or (parts.hostname or "").partition(".")[0]
 
 
 def parse_connection_string(text: str, where: str) -> Connection:
