@@ -169,7 +169,9 @@ def _rclone_turn(ground: Ground, source: str, target: str, configs: Configs, _: 
 def _notes(ground: Ground, pair: tuple[str, str]) -> Iterator[str]:
     for kind in pair:
         if kind != "file":
-            yield cloud_of(ground, kind).note
+            cloud = cloud_of(ground, kind)
+            yield cloud.note
+            yield cloud.read_note if kind == pair[0] else ""
 
 
 def _configs(ground: Ground, pair: tuple[str, str]) -> Configs:

@@ -41,10 +41,13 @@ class Found(NamedTuple):
 
 
 class Cloud(ABC):
-    """One server and its buckets. `brigade` and `rclone` are its section in the configuration of each."""
+    """One server and its buckets. `brigade` and `rclone` are its section in the configuration of each.
+
+    `note` and `read_note`: what is to be known of each pair with it, and of those that read from it.
+    """
 
     kind: ClassVar[str]
-    note = ""
+    note = read_note = ""
 
     def __init__(self, directory: Path, brigade: Mapping[str, str | bool], rclone: Mapping[str, str]) -> None:
         self.directory = directory
@@ -145,6 +148,9 @@ class GcsCloud(Cloud):
         self._at = f"{server.url}/storage/v1/b"
         if isinstance(server, GcsFake):
             self.note = "on a stand-in in Python, because fake-gcs-server is not built"
+        else:
+            # Google binds a download to a generation and metageneration; this server does not, and Brigade sees that.
+            self.read_note = "which answers downloads unbound, so that Brigade looks at each object first"
 
     def listing(self, bucket: str) -> dict[str, Found]:
         listed: dict[str, Found] = {}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 _FILES_PER_DIRECTORY = 100
 _SEED_STEP = 1_000_003
+# Python makes less than 256 MiB at once.
+_PIECE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def make_data(directory: Path, *, objects: int, size_bytes: int, part_bytes: int
     etags = {}
     for number in range(objects):
         key = key_of(number)
-        content = random.Random(number * _SEED_STEP + size_bytes).randbytes(size_bytes)
+        content = _content(random.Random(number * _SEED_STEP + size_bytes), size_bytes)
         path = directory / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -48,6 +50,11 @@ def make_data(directory: Path, *, objects: int, size_bytes: int, part_bytes: int
             accepted.add(_multipart_etag(content, part_bytes))
         etags[key] = frozenset(accepted)
     return Data(directory, size_bytes, etags)
+
+
+def _content(source: random.Random, size_bytes: int) -> bytes:
+    pieces = range(0, size_bytes, _PIECE_BYTES)
+    return b"".join(source.randbytes(min(_PIECE_BYTES, size_bytes - first)) for first in pieces)
 
 
 def _md5(content: bytes | memoryview) -> bytes:
