@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -31,6 +33,28 @@ settings.load_profile("brigade")
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop that the program runs on, and no other."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+_SECONDS = 100
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test that runs on the loop a time of its own, after which it fails and the next one goes on."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            marker = item.get_closest_marker("timeout")
+            seconds = float(marker.args[0]) if marker is not None and marker.args else _SECONDS
+            if seconds:
+                item.obj = _timed(item.obj, seconds * 0.9)
+
+
+def _timed(test: Callable[..., Awaitable[object]], seconds: float) -> Callable[..., Awaitable[object]]:
+    @functools.wraps(test)
+    async def timed(*arguments: object, **named: object) -> object:
+        async with asyncio.timeout(seconds):
+            return await test(*arguments, **named)
+
+    return timed
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ SIZE_BYTES = (1024 if SOAK else 320) * MEBIBYTE
 MOST_BYTES = 200 * MEBIBYTE
 PAIRS = None if SOAK else [("file", "s3"), ("s3", "azure")]
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if SOAK else 60)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if SOAK else 100)]
 
 
 # The high water of this program alone: what `getrusage` tells begins with the process that it was forked from.
