@@ -6,9 +6,11 @@ import html
 import re
 
 from brigade.control.access import Scope, identify
+from brigade.control.sealing import MASK
 from brigade.state.control_rows import DocumentKind
 from brigade.testing.browser import Browser
 
+CHANGE = "/access/users/bob/change"
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -70,6 +72,42 @@ async def test_a_user_is_made_gets_keys_loses_one_and_goes(browser, state, plans
     assert (await browser.send("/access", "/access/delete-user", {"name": "bob", "version": "1"})).status == 412
     assert (await browser.send("/access", "/access/delete-user", {"name": "bob", "version": "3"})).status == 303
     assert (await browser.send("/access", "/access/key", {"name": "ann"})).status == 409
+
+
+async def test_a_user_is_changed_and_his_keys_stay(browser, state, plans):
+    first, secret = shown_in(await browser.send("/access", "/access/user", {"name": "bob", "store": "ceph"}))
+    assert 'href="/access/users/bob/change"' in (await browser.get("/access")).text
+    page = await browser.get(CHANGE)
+    assert "<option selected>ceph</option>" in page.text
+    assert first in page.text
+    assert secret not in page.text
+    assert MASK not in page.text
+    assert (await browser.send(CHANGE, CHANGE, {"version": "1", "store": "", "block": "writes"})).status == 303
+    document = await state.control.documents.find(DocumentKind.USER, "bob")
+    keys = [{"access_key": first, "secret_key": secret}]
+    assert plans.sealer().open(document.settings, "user.bob") == {"keys": keys, "block": "writes"}
+    assert '<option value="writes" selected>' in (await browser.get(CHANGE)).text
+    assert "writes refused" in (await browser.get("/access")).text
+    assert (await browser.send(CHANGE, CHANGE, {"version": "2", "store": "ceph", "block": ""})).status == 303
+    document = await state.control.documents.find(DocumentKind.USER, "bob")
+    assert plans.sealer().open(document.settings, "user.bob") == {"keys": keys, "store": "ceph"}
+
+
+async def test_of_two_who_change_a_user_the_second_is_told_and_changes_nothing(browser, state):
+    await browser.send("/access", "/access/user", {"name": "bob", "store": "ceph"})
+    await browser.send("/access", "/access/key", {"name": "bob"})
+    page = await browser.send(CHANGE, CHANGE, {"version": "1", "store": "m", "block": ""})
+    assert 'role="alert"' in page.text
+    assert "<option selected>m</option>" in page.text
+    for form in ({"store": "nothing"}, {"store": SCRIPT}, {"block": "x"}):
+        page = await browser.send(CHANGE, CHANGE, {"version": "2", "store": "", "block": "", **form})
+        assert 'role="alert"' in page.text, form
+        assert SCRIPT not in page.text
+    assert (await browser.send(CHANGE, CHANGE, {"store": "", "block": ""})).status == 422, "no version"
+    assert (await state.control.documents.find(DocumentKind.USER, "bob")).version == 2
+    for name, status in (("ann", 409), ("nobody", 404)):
+        assert (await browser.get(f"/access/users/{name}/change")).status == status
+        assert (await browser.send(CHANGE, f"/access/users/{name}/change", {"version": "1"})).status == status
 
 
 async def test_who_may_only_read_sees_users_and_no_token(app, tokens):

@@ -66,6 +66,8 @@ NEEDS = {
     ("POST", "/stores/{name}/delete"): Scope.ADMIN,
     ("GET", "/access"): Scope.READ,
     ("POST", "/access/{what}"): Scope.ADMIN,
+    ("GET", "/access/users/{name}/change"): Scope.ADMIN,
+    ("POST", "/access/users/{name}/change"): Scope.ADMIN,
     ("GET", "/audit"): Scope.READ,
 }
 
@@ -215,6 +217,13 @@ async def test_without_any_token_this_machine_needs_no_login_and_its_forms_csrf_
     assert (await browser.post("/logout", {})).status == 403
     for host in ("evil.example", "127.0.0.1.evil.example"):
         assert (await Browser(app, host=host).get("/")).status == 303
+
+
+async def test_without_any_token_a_form_outlives_the_process_and_holds_at_another(office, browser):
+    carried = {"name": "photos", "csrf": (await browser.get("/replications/photos")).csrf}
+    other = Browser(make_app(dataclasses.replace(office)))
+    assert (await other.post("/orders/pause", carried)).status == 303
+    assert (await other.post("/orders/pause", {**carried, "csrf": carried["csrf"][::-1]})).status == 403
 
 
 async def test_pages_let_nothing_run_that_is_not_shipped(browser):

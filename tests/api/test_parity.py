@@ -10,7 +10,6 @@ from tests.api import test_access, test_pages
 
 from brigade.cli.main import VERBS
 
-NOTHING = None
 FACES = {
     "GET /replications": ("replication list", "GET /"),
     "POST /replications": ("replication create", "POST /new"),
@@ -50,8 +49,7 @@ FACES = {
     "GET /users": ("user list", "GET /access"),
     "POST /users": ("user create", "POST /access/{what}"),
     "GET /users/{name}": ("user show", "GET /access"),
-    # The pages take a user away and make another one.
-    "PUT /users/{name}": ("user change", NOTHING),
+    "PUT /users/{name}": ("user change", "POST /access/users/{name}/change"),
     "DELETE /users/{name}": ("user delete", "POST /access/{what}"),
     "POST /users/{name}/keys": ("user add-key", "POST /access/{what}"),
     "DELETE /users/{name}/keys/{access_key}": ("user remove-key", "POST /access/{what}"),
@@ -77,8 +75,7 @@ def test_each_operation_has_a_verb_that_asks_an_api_and_a_page(operation):
     command = command.commands[sub] if sub else command
     assert "--api" in {option for parameter in command.params for option in parameter.opts}
     method, path = operation.split(" ")
-    if page is not NOTHING:
-        page_method, _, page_path = page.partition(" ")
-        needed = test_pages.NEEDS[page_method, page_path]
-        # The page of tokens and users shows the tokens to whoever may see them, which is tested where the page is.
-        assert operation == "GET /tokens" or needed is test_access.NEEDS[method, path]
+    page_method, _, page_path = page.partition(" ")
+    needed = test_pages.NEEDS[page_method, page_path]
+    # The page of tokens and users shows the tokens to whoever may see them, which is tested where the page is.
+    assert operation == "GET /tokens" or needed is test_access.NEEDS[method, path]

@@ -26,7 +26,13 @@ def change_or_insert(connection: Connection, change: Update, new: Insert) -> Non
     if connection.execute(change).rowcount:
         return
     # On PostgreSQL another process may insert it between the two statements; then ours is a change of it.
+    if not insert_unless_there(connection, new):
+        connection.execute(change)
+
+
+def insert_unless_there(connection: Connection, new: Insert) -> bool:
+    """Make the row, unless its key is taken. True if it was made."""
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(new)
-        return
-    connection.execute(change)
+        return True
+    return False

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -242,6 +242,14 @@ sessions = Table(
     Column("until_ns", BigInteger, nullable=False),
 )
 Index("sessions_by_end", sessions.c.until_ns)
+
+# Values that were made once and that all processes share.
+keepsakes = Table(
+    "keepsakes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
 
 audit = Table(
     "audit",

@@ -48,6 +48,8 @@ class ApiUnit(Unit):
     async def run(self, stop: asyncio.Event) -> None:
         import uvicorn
 
+        from brigade.api.heads import BoundedHeads
+
         class Server(uvicorn.Server):
             @contextmanager
             def capture_signals(self) -> Iterator[None]:
@@ -64,6 +66,7 @@ class ApiUnit(Unit):
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
             lifespan="off",
+            http=BoundedHeads,
             ws="none",
             h11_max_incomplete_event_size=64 * 1024,
         )

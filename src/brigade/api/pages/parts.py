@@ -9,6 +9,7 @@ from brigade.api.pages import (
     access,
     assets,
     audit,
+    changing_users,
     creating,
     failures,
     login,
@@ -22,7 +23,21 @@ from brigade.api.pages import (
 from brigade.api.pages.sessions import Sessions
 from brigade.control.previewing import Previews
 
-PARTS = (assets, login, overview, replication, creating, failures, runs, routes, setting_stores, stores, access, audit)
+PARTS = (
+    assets,
+    login,
+    overview,
+    replication,
+    creating,
+    failures,
+    runs,
+    routes,
+    setting_stores,
+    stores,
+    access,
+    changing_users,
+    audit,
+)
 
 
 def install_pages(app: FastAPI, office: Office) -> None:

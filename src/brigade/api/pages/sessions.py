@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from brigade.clock import Clock
@@ -18,6 +18,7 @@ from brigade.state.state import State
 SESSION_SECONDS = 12 * 3600
 MOST_SESSIONS = 10_000
 _SECOND_NS = 1_000_000_000
+_LOCAL_FORMS = "local forms"
 
 
 class Session(NamedTuple):
@@ -33,8 +34,14 @@ class Sessions:
 
     state: State
     clock: Clock
-    local_csrf: str = field(default_factory=secrets.token_urlsafe)
-    """What forms carry while nobody needs to log in."""
+    _local_csrf: str = ""
+
+    async def local_csrf(self) -> str:
+        """What forms carry while nobody needs to log in: the same at every process on this state."""
+        if not self._local_csrf:
+            kept = await self.state.control.keepsakes.get_or_keep(_LOCAL_FORMS, secrets.token_bytes(32))
+            self._local_csrf = kept.hex()
+        return self._local_csrf
 
     async def begin(self, token_id: str) -> str:
         """A new session; its id, which only the browser keeps."""

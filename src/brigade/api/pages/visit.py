@@ -101,7 +101,7 @@ class _Door:
 
     async def __call__(self, request: Request) -> Visit:
         who, session = await _who(request)
-        csrf = sessions_of(request).local_csrf if session is None else session.csrf
+        csrf = await sessions_of(request).local_csrf() if session is None else session.csrf
         form = FormData()
         if request.method == "POST":
             form = await request.form(max_fields=_MOST_FIELDS, max_files=0)
