@@ -359,6 +359,21 @@ async def test_what_is_not_there_is_told_by_a_page(browser, path):
     assert "That did not work" in page.text
 
 
+async def test_a_replication_that_has_run_by_its_places_alone_has_a_page(browser, state, plans):
+    (known,) = plans.known([])
+    number = await state.replications.ensure("m:photos → m:copies", known.identity)
+    await state.runs.finish(
+        await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 60), RunState.DONE, {"copied": 3}
+    )
+    await state.replications.ensure("m:x → m:y", "x → y")
+    assert (await browser.get("/replications/photos")).status == 200
+    page = await browser.get("/runs")
+    assert 'href="/replications/m' not in page.text
+    (path,) = re.findall(r'href="(/runs[?][^"]+)"', page.text)
+    assert (await browser.get(html.unescape(path))).status == 200
+    assert "It is not kept" in (await browser.get("/runs/1")).text
+
+
 async def test_a_report_is_downloaded_as_it_is_filtered(browser, furnished):
     page = await browser.get("/runs/1/report.jsonl?failed=yes")
     assert "attachment" in page.headers["content-disposition"]

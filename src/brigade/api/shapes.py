@@ -159,6 +159,10 @@ class OrderShape(BaseModel):
     note: str
     reconcile_asked: datetime | None = Field(description="A reconcile that began before this moment does not count")
     verify_asked: datetime | None = Field(description="The same of verifies")
+    reconcile_answered: datetime | None = Field(
+        description="The newest such moment for which every bucket that the run covers has had it"
+    )
+    verify_answered: datetime | None = Field(description="The same of verifies")
 
     @classmethod
     def of(cls, order: Order) -> OrderShape:
@@ -167,6 +171,8 @@ class OrderShape(BaseModel):
             note=order.note,
             reconcile_asked=moment_or_none(order.reconcile_ns or None),
             verify_asked=moment_or_none(order.verify_ns or None),
+            reconcile_answered=moment_or_none(order.reconciled_ns or None),
+            verify_answered=moment_or_none(order.verified_ns or None),
         )
 
 

@@ -14,7 +14,7 @@ from brigade.clock import Clock, SystemClock
 from brigade.errors import UsageError
 
 _LOOK_SECONDS = 1.0
-_KINDS = {"reconcile_asked": "sync", "verify_asked": "verify"}
+_KINDS = {"reconcile": "sync", "verify": "verify"}
 
 
 async def wait_for(
@@ -25,7 +25,7 @@ async def wait_for(
     until_seconds = None if seconds is None else clock.monotonic_seconds() + seconds
     while True:
         found = (await client.ask("GET", f"/replications/{segment(name)}")).value
-        words = _unrest(found, in_step=in_step) or await _still_asked(client, name, found["order"])
+        words = _unrest(found, in_step=in_step) or await _still_asked(client, name, found)
         if not words:
             typer.echo(f"{one_line(name)}: {_standings(found)}")
             return True
@@ -45,20 +45,27 @@ def _unrest(found: Mapping[str, Any], *, in_step: bool) -> str:
     return _standings(found) if waited_for else ""
 
 
-async def _still_asked(client: Client, name: str, order: Mapping[str, Any]) -> str:
-    """Which run was asked for and has not begun."""
-    asked = {kind: order[field] for field, kind in _KINDS.items() if order[field] is not None}
-    if not asked:
-        return ""
-    for kind, moment in asked.items():
-        newest = await _newest(client, name, kind)
-        if newest is None or newest < datetime.fromisoformat(moment):
-            return f"a {kind} is asked for and has not begun"
+async def _still_asked(client: Client, name: str, found: Mapping[str, Any]) -> str:
+    """Which run was asked for and has not begun, or has not come to every bucket yet."""
+    order, is_plain = found["order"], ":*" not in str(found["settings"].get("source"))
+    for ask, kind in _KINDS.items():
+        asked, answered = _moment(order[f"{ask}_asked"]), _moment(order[f"{ask}_answered"])
+        if asked is None or (answered is not None and answered >= asked):
+            continue
+        # Of a whole store only those who go through its buckets know when they are through.
+        newest = await _newest(client, name, kind) if is_plain else None
+        if newest is None or newest < asked:
+            begun = "begun" if is_plain else "come to every bucket"
+            return f"a {kind} is asked for and has not {begun}"
     return ""
 
 
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
 async def _newest(client: Client, name: str, kind: str) -> datetime | None:
-    """When the newest run of a kind began, of a whole store that of any bucket; None before the first."""
+    """When the newest run of a kind began; None before the first."""
     query = {"replication": name, "kind": kind, "limit": "1"}
     try:
         found = (await client.ask("GET", "/runs", query=query)).value["items"]

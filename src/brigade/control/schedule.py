@@ -35,7 +35,8 @@ class Schedule:
     A run that could not see everything is tried again after a pause that grows. `every_seconds` None: no further run
     after the first that saw everything. `fresh`: only a run that began after this schedule counts as the first one.
     `is_any_on` tells whether others are at work. `asked_ns` is when a person has last asked for a run, and `wait` waits
-    for so many seconds or until that may have changed. The same trouble is told once.
+    for so many seconds or until that may have changed; `answer` is told each such moment for which every job has had its
+    run. The same trouble is told once.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Schedule:
         is_any_on: Callable[[], Awaitable[bool]],
         asked_ns: Callable[[], int] = _never,
         wait: Callable[[float], Awaitable[None]] | None = None,
+        answer: Callable[[int], Awaitable[None]] | None = None,
         fresh: bool,
     ) -> None:
         self._jobs = jobs
@@ -57,6 +59,8 @@ class Schedule:
         self._is_any_on = is_any_on
         self._asked_ns = asked_ns
         self._wait_for_orders = wait or clock.sleep
+        self._answer = answer
+        self._answered_ns = 0
         self._told: dict[str, str] = {}
         self._whole = True
         self._since_ns = clock.now_ns() if fresh or every_seconds is None else 0
@@ -81,19 +85,33 @@ class Schedule:
         since_ns = max(self._since_ns, asked_ns)
         if every_ns:
             since_ns = max(since_ns, clock.now_ns() - every_ns)
-        began = [clock.now_ns()]
+        began, all_ran = [clock.now_ns()], True
         for name, job in await self._jobs():
             try:
                 took = await job(since_ns)
             except Exception as error:  # noqa: BLE001 - a bug in one bucket's run must not stop the others either
                 self._tell(Ended(name, None, error))
+                all_ran = False
                 continue
             began.append(took.began_ns)
             if took.result is not None:
                 self._tell(Ended(name, took.result))
                 if took.result.incomplete is not None:
                     self._since_ns = max(self._since_ns, took.began_ns)
+        if all_ran:
+            await self._tell_answered(asked_ns)
         return min(began) + every_ns
+
+    async def _tell_answered(self, asked_ns: int) -> None:
+        if self._answer is None or asked_ns <= self._answered_ns:
+            return
+        try:
+            await self._answer(asked_ns)
+        except StateError:
+            # Taking turns again costs nothing where all have run, and then it is told again.
+            self._whole = False
+        else:
+            self._answered_ns = asked_ns
 
     async def _wait(self, due_ns: int, asked_ns: int) -> None:
         """Until it is time, somebody asks for a run, or others have begun one."""

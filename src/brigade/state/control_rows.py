@@ -29,13 +29,16 @@ class Document(NamedTuple):
 class Order(NamedTuple):
     """What a person wants of a replication.
 
-    A run is due if the newest one of its kind began before `reconcile_ns`, or `verify_ns`.
+    A run is due if the newest one of its kind began before `reconcile_ns`, or `verify_ns`. `reconciled_ns` and
+    `verified_ns` are the newest of these moments that somebody has seen through, of a whole store for each bucket.
     """
 
     paused: bool = False
     note: str = ""
     reconcile_ns: int = 0
     verify_ns: int = 0
+    reconciled_ns: int = 0
+    verified_ns: int = 0
 
 
 class Ask(StrEnum):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from brigade.clock import Clock
 from brigade.state.control_rows import Ask, Order
 from brigade.state.engine import Database
-from brigade.state.revisions import change_or_insert, raise_revision, revision_of
-from brigade.state.schema import orders
+from brigade.state.revisions import change_or_insert, insert_unless_there, raise_revision, revision_of
+from brigade.state.schema import answers, orders
 
 _NAME = "orders"
-_NONE = Order()._asdict()
+_NONE = {"paused": False, "note": "", "reconcile_ns": 0, "verify_ns": 0}
 
 
 class Orders:
@@ -27,8 +27,7 @@ class Orders:
 
     async def all(self) -> dict[str, Order]:
         """The orders of each replication that ever had one."""
-        rows = await self._database.read.run(lambda connection: connection.execute(select(orders)).all())
-        return {row.name: Order(row.paused, row.note, row.reconcile_ns, row.verify_ns) for row in rows}
+        return await self._database.read.run(_all)
 
     async def of(self, name: str) -> Order:
         """The orders of one replication."""
@@ -48,12 +47,43 @@ class Orders:
         await self._set(name, {f"{ask.value}_ns": now_ns})
         return now_ns
 
+    async def answer(self, name: str, ask: Ask, asked_ns: int) -> None:
+        """The run that was asked for at this moment was seen through. Told by no revision: nobody acts on it."""
+        await self._database.write.run(lambda connection: _answer(connection, name, ask, asked_ns))
+
     async def forget(self, name: str) -> None:
         """Another replication that gets this name begins without orders."""
-        await self._set(name, _NONE)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(answers).where(answers.c.name == name))
+            _set(connection, name, _NONE)
+
+        await self._database.write.run(work)
 
     async def _set(self, name: str, values: dict[str, object]) -> None:
         await self._database.write.run(lambda connection: _set(connection, name, values))
+
+
+def _all(connection: Connection) -> dict[str, Order]:
+    answered = {(row.name, row.ask): row.asked_ns for row in connection.execute(select(answers))}
+    return {
+        row.name: Order(
+            row.paused,
+            row.note,
+            row.reconcile_ns,
+            row.verify_ns,
+            answered.get((row.name, Ask.RECONCILE.value), 0),
+            answered.get((row.name, Ask.VERIFY.value), 0),
+        )
+        for row in connection.execute(select(orders))
+    }
+
+
+def _answer(connection: Connection, name: str, ask: Ask, asked_ns: int) -> None:
+    place = {"name": name, "ask": ask.value}
+    if not insert_unless_there(connection, insert(answers).values(**place, asked_ns=asked_ns)):
+        newer = update(answers).filter_by(**place).where(answers.c.asked_ns < asked_ns)
+        connection.execute(newer.values(asked_ns=asked_ns))
 
 
 def _set(connection: Connection, name: str, values: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from brigade.clock import Clock
 from brigade.state.engine import Database
-from brigade.state.rows import ReplicationRow
+from brigade.state.rows import ReplicationRow, is_given
 from brigade.state.schema import replications
 
 
@@ -22,10 +22,13 @@ class Replications:
         self._clock = clock
 
     async def ensure(self, name: str, identity: str) -> int:
-        """The number of this replication, new if it is new. The name is kept up to date."""
+        """The number of this replication, new if it is new. The name is kept up to date.
+
+        Who names two places and no replication takes no name away from what others call by it.
+        """
         query = select(replications.c.id, replications.c.name).where(replications.c.identity == identity)
         known = await self._database.read.run(lambda connection: connection.execute(query).first())
-        if known is not None and known.name == name:
+        if known is not None and (known.name == name or (is_given(known.name) and not is_given(name))):
             return int(known.id)
         created_ns = self._clock.now_ns()
         return await self._database.write.run(lambda connection: _ensure(connection, name, identity, created_ns))
@@ -52,8 +55,10 @@ class Replications:
 
 def _ensure(connection: Connection, name: str, identity: str, created_ns: int) -> int:
     table = replications
-    found = connection.execute(update(table).where(table.c.identity == identity).values(name=name))
-    if not found.rowcount:
+    found = connection.execute(select(table.c.name).where(table.c.identity == identity)).scalar()
+    if found is not None and (is_given(name) or not is_given(found)):
+        connection.execute(update(table).where(table.c.identity == identity).values(name=name))
+    elif found is None:
         new = insert(table).values(name=name, identity=identity, created_ns=created_ns)
         # On PostgreSQL another process may add it between the two statements: then it is there, which is all we want.
         with suppress(IntegrityError), connection.begin_nested():

@@ -34,6 +34,11 @@ class ReplicationRow(NamedTuple):
     identity: str
 
 
+def is_given(name: str) -> bool:
+    """False for what a replication is called to which nobody gave a name: `source → target`."""
+    return " → " not in name
+
+
 class RunKind(StrEnum):
     """What a run does."""
 

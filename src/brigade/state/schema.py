@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -219,6 +219,15 @@ orders = Table(
     Column("note", Text, nullable=False),
     Column("reconcile_ns", BigInteger, nullable=False),
     Column("verify_ns", BigInteger, nullable=False),
+)
+
+# The newest such moment whose run, of a whole store the run of each bucket, was seen through.
+answers = Table(
+    "answers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("ask", Text, primary_key=True),
+    Column("asked_ns", BigInteger, nullable=False),
 )
 
 tokens = Table(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from brigade.control.watching import Failures, Fanout
 from brigade.control.work import Opened, Work, opened
 from brigade.engine.groups import first_error
 from brigade.errors import BrigadeError, LeaseLost, Refused, StateError, StoreError
+from brigade.state.control_rows import Ask
 from brigade.wiring.routes import Failed, ready_works, work_of
 from brigade.wiring.scene import Role, Scene
 
@@ -132,6 +134,7 @@ class ScheduleUnit(Unit):
             is_any_on=self._runs.is_any_on,
             asked_ns=lambda: self._scene.book.of(self._name).reconcile_ns,
             wait=partial(self._scene.book.wait, self._scene.clock),
+            answer=partial(self._scene.state.control.orders.answer, self._name, Ask.RECONCILE),
             fresh=bool(self._section.live),
         )
         voice.started(_told(self._name, self._section))
@@ -153,21 +156,33 @@ class ScheduleUnit(Unit):
         """True if everything was verified; what goes on now, or cannot be reached, is tried again."""
         scene = self._scene
         try:
-            for work in await ready_works(scene.wiring, [self._name]):
-                if isinstance(work, Failed):
-                    raise work.error
-                result = await verify_if_asked(work, asked_ns=asked_ns, state=scene.state, clock=scene.clock)
-                if result is not None:
-                    words = "in step" if result.in_step else f"{result.differences} differ, {result.failed} failed"
-                    scene.voice.started(f"{work.name}: verified: {words}")
-        except LeaseLost as error:
-            scene.voice.trouble(self._name, f"the verification was ended: {error}")
+            with self._until_ended():
+                await self._verify_each(asked_ns)
+            await scene.state.control.orders.answer(self._name, Ask.VERIFY, asked_ns)
         except Refused:
             return False
         except BrigadeError as error:
             scene.voice.trouble(self._name, f"it could not be verified: {error}; it is tried again")
             return False
         return True
+
+    async def _verify_each(self, asked_ns: int) -> None:
+        scene = self._scene
+        for work in await ready_works(scene.wiring, [self._name]):
+            if isinstance(work, Failed):
+                raise work.error
+            result = await verify_if_asked(work, asked_ns=asked_ns, state=scene.state, clock=scene.clock)
+            if result is not None:
+                words = "in step" if result.in_step else f"{result.differences} differ, {result.failed} failed"
+                scene.voice.started(f"{work.name}: verified: {words}")
+
+    @contextmanager
+    def _until_ended(self) -> Iterator[None]:
+        """Whoever ends a verification wants no further one."""
+        try:
+            yield
+        except LeaseLost as error:
+            self._scene.voice.trouble(self._name, f"the verification was ended: {error}")
 
     async def _jobs(self) -> Jobs:
         self._failures.clear()

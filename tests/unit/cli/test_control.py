@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from brigade.clock import SystemClock
+from brigade.state.control_rows import Ask
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind, RunState
 from brigade.state.state import State
@@ -119,6 +120,32 @@ def test_waiting_for_what_has_never_run_goes_on(brigade, write):
     assert brigade("replication", "reconcile", "photos").code == 0
     ran = brigade("replication", "wait", "photos", "--timeout", "100ms")
     assert (ran.code, ran.err) == (1, "photos: a sync is asked for and has not begun\n")
+
+
+def test_a_whole_store_is_waited_for_until_each_bucket_has_had_the_run(brigade, write, tmp_path: Path):
+    two = 'two: {type: s3, endpoint: "http://127.0.0.1:2", access_key: a, secret_key: canary}'
+    config = CONFIG.replace("stores:\n", f"stores:\n  {two}\n")
+    write(**{"brigade.yaml": config.replace('"disk:a", target: "disk:b"', '"one:*", target: "two:*"')})
+    assert brigade("replication", "reconcile", "photos").code == 0
+
+    async def fill(*buckets: str, answered: bool = False) -> None:
+        state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+        for bucket in buckets:
+            number = await state.replications.ensure(f"photos/{bucket}", bucket)
+            run = await state.runs.begin(number, RunKind.SYNC, {}, Owner.current(), 60)
+            await state.runs.finish(run, RunState.DONE, {})
+        if answered:
+            asked_ns = (await state.control.orders.of("photos")).reconcile_ns
+            await state.control.orders.answer("photos", Ask.RECONCILE, asked_ns)
+        await state.close()
+
+    asyncio.run(fill("first"))
+    ran = brigade("replication", "wait", "photos", "--timeout", "100ms")
+    assert (ran.code, ran.err) == (1, "photos: a sync is asked for and has not come to every bucket\n")
+    asyncio.run(fill("second", answered=True))
+    assert brigade("replication", "wait", "photos", "--timeout", "10s")[:2] == (0, "photos: in step\n")
+    assert brigade("replication", "reconcile", "photos").code == 0
+    assert brigade("replication", "wait", "photos", "--timeout", "100ms").code == 1
 
 
 def test_tokens_are_made_listed_and_revoked(brigade, write, tmp_path: Path):

@@ -191,3 +191,32 @@ async def test_an_incomplete_run_does_not_count_though_it_is_young():
     fleet = Fleet(clock, [RunResult(incomplete="listing broke")])
     await run(fleet.schedule(3600))
     assert fleet.began[:2] == [1000, 1012]
+
+
+@pytest.mark.parametrize("trouble", ["none", "a bucket is out", "the state is out"])
+async def test_who_asked_is_answered_when_every_job_has_had_its_run(trouble):
+    clock = SteppedClock(3)
+    first, second = Fleet(clock), Fleet(clock, [Unavailable("out")] if trouble == "a bucket is out" else [])
+    answers = []
+
+    async def jobs():
+        return [("a", first.job), ("b", second.job)]
+
+    async def answer(asked_ns):
+        if trouble == "the state is out" and not answers:
+            answers.append("out")
+            raise StateError("out")
+        answers.append((asked_ns, bool(first.began), bool(second.began)))
+
+    schedule = Schedule(
+        jobs,
+        60,
+        clock=clock,
+        tell=lambda _: None,
+        is_any_on=first.is_any_on,
+        asked_ns=lambda: 900 * SECOND_NS,
+        answer=answer,
+        fresh=True,
+    )
+    await run(schedule)
+    assert answers == [*(["out"] if trouble == "the state is out" else []), (900 * SECOND_NS, True, True)]

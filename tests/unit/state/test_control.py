@@ -56,6 +56,13 @@ async def test_orders_are_kept_by_name_and_told_by_the_revision(state: State, cl
     await orders.resume("photos")
     assert await orders.of("photos") == Order(False, "", asked_ns, verify_ns)
     assert await orders.revision() == 4
+    for at_ns in (asked_ns, asked_ns - 1):
+        await orders.answer("photos", Ask.RECONCILE, at_ns)
+    assert await orders.of("photos") == Order(False, "", asked_ns, verify_ns, asked_ns)
+    assert await orders.revision() == 4
+    await orders.answer("photos", Ask.VERIFY, 1)
+    await orders.answer("photos", Ask.VERIFY, verify_ns)
+    assert await orders.of("photos") == Order(False, "", asked_ns, verify_ns, asked_ns, verify_ns)
     await orders.forget("photos")
     assert await orders.of("photos") == Order()
 

@@ -72,3 +72,13 @@ async def test_a_plan_of_ten_thousand_parts_is_kept_exactly(state: State, replic
 async def test_a_replication_keeps_its_number_when_it_is_renamed(state: State, replication: int) -> None:
     assert await state.replications.ensure("renamed", "a → b") == replication
     assert await state.replications.ensure("renamed", "b → a") != replication
+
+
+async def test_who_names_only_places_takes_no_name_away(state: State) -> None:
+    async def name() -> str:
+        (row,) = await state.replications.all()
+        return row.name
+
+    for asked, kept in (("old → new", "old → new"), ("photos", "photos"), ("old → new", "photos"), ("more", "more")):
+        await state.replications.ensure(asked, "a → b")
+        assert await name() == kept

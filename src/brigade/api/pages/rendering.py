@@ -58,7 +58,7 @@ def _environment() -> Environment:
         words.plain,
     )
     made.filters |= {each.__name__: each for each in named}
-    made.globals |= {"asset": url_of, "version": __version__, "Scope": Scope, "MENU": MENU}
+    made.globals |= {"asset": url_of, "version": __version__, "Scope": Scope, "MENU": MENU, "place_of": words.place_of}
     return made
 
 

@@ -43,10 +43,12 @@ async def show_replication(visit: Looking, name: str, did: Annotated[str, Query(
     if is_fragment(visit.request):
         return visit.show("parts/live.html", **await _live(visit, name, glance))
     shown = await _shown(visit, name)
-    runs = []
-    if glance is not None and glance.status.replication_id is not None:
-        runs = await visit.desk.state.runs.history(glance.status.replication_id, _RUNS)
-    groups = await by_reason(visit.desk.state, Which(name), most=MOST_COUNTED) if runs else []
+    runs, groups, state = [], [], visit.desk.state
+    if glance is not None and (number := glance.status.replication_id) is not None:
+        runs = await state.runs.history(number, _RUNS)
+        # The state may call it otherwise, as long as only its places were named.
+        kept = next(row.name for row in await state.replications.all() if row.id == number)
+        groups = await by_reason(state, Which(kept), most=MOST_COUNTED)
     return visit.show(
         "replication.html",
         shown=shown,

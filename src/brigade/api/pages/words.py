@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
 
 from brigade.errors import UsageError
+from brigade.state.rows import is_given
 
 _SECOND_NS = 1_000_000_000
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -93,3 +95,10 @@ def plain(value: object) -> str:
 def _pairs(values: dict[str, object]) -> Iterator[str]:
     for name, value in values.items():
         yield f"{key(str(name))} {plain(value)}"
+
+
+def place_of(replication: str) -> str:
+    """Where a replication is looked at: one that has no name of its own has no page, only runs."""
+    if is_given(replication):
+        return f"/replications/{quote(replication)}"
+    return f"/runs?{urlencode({'replication': replication})}"
