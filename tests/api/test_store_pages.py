@@ -124,3 +124,20 @@ async def test_each_type_of_store_has_a_form_with_a_field_for_each_key(browser, 
     secrets = {each.name for each in plans.store_fields()[kind] if each.kind == "secret"}
     assert all(re.search(rf'name="set\.{re.escape(name)}" type="password"', page.text) for name in secrets)
     assert len(secrets) == len(re.findall('type="password"', page.text))
+
+
+async def test_the_list_tells_where_each_store_is(browser):
+    swift = {
+        "type": "swift",
+        "name": "cloud",
+        "set.auth_url": "http://127.0.0.1:9/v3",
+        "set.user": "me",
+        "set.key": "k",
+    }
+    azure = {"type": "azure", "name": "blobs", "set.account": "my-account", "set.key": "aGk="}
+    for form in (swift, azure):
+        page = await browser.send(f"/new-store?type={form['type']}", "/new-store", {**form, "set.verify_tls": "true"})
+        assert page.status == 303, page.text
+    page = await browser.get("/stores")
+    for where in ("http://127.0.0.1:9/v3", "my-account"):
+        assert f'class="key mono">{where}<' in page.text

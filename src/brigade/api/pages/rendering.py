@@ -56,6 +56,7 @@ def _environment() -> Environment:
         words.key,
         words.sent,
         words.plain,
+        words.whereabouts,
     )
     made.filters |= {each.__name__: each for each in named}
     made.globals |= {"asset": url_of, "version": __version__, "Scope": Scope, "MENU": MENU, "place_of": words.place_of}

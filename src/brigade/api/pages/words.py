@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
@@ -11,6 +11,7 @@ from brigade.errors import UsageError
 from brigade.state.rows import is_given
 
 _SECOND_NS = 1_000_000_000
+_WHERE = ("endpoint", "root", "storage_url", "auth_url", "account", "project", "region")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SPANS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -95,6 +96,11 @@ def plain(value: object) -> str:
 def _pairs(values: dict[str, object]) -> Iterator[str]:
     for name, value in values.items():
         yield f"{key(str(name))} {plain(value)}"
+
+
+def whereabouts(settings: Mapping[str, object]) -> str:
+    """Where a store is: what comes first of this is what tells them apart."""
+    return next((plain(settings[name]) for name in _WHERE if settings.get(name)), "")
 
 
 def place_of(replication: str) -> str:
