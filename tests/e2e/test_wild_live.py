@@ -212,3 +212,26 @@ async def test_what_was_noted_of_every_bucket_outlives_a_gateway_and_a_worker(br
     assert new.contents("known") == {"k": b"1"}
     assert all(new.contents(bucket) == objects for bucket in buckets)
     await stop(brigade, second)
+
+
+async def test_an_asked_run_of_the_whole_store_is_waited_for_in_each_bucket(brigade, old, new):
+    for name in ("first", "second"):
+        old.make(name, before=b"1")
+    configure(brigade, old, new)
+    process = await brigade.start("run")
+    await until(lambda: new.contents("first") == new.contents("second") == {"before": b"1"})
+    for name in ("first", "second", "third"):
+        if name == "third":
+            old.make(name)
+        old.put(name, "behind our back", b"2")
+    for ask in ("reconcile", "verify"):
+        assert (await brigade("replication", ask, "everything")).code == 0
+        waited = await brigade("replication", "wait", "everything", "--timeout", "30s")
+        assert waited.code == 0, waited.words
+        for name in ("first", "second", "third"):
+            assert new.contents(name).get("behind our back") == b"2", (ask, name)
+    verified = {
+        each["replication"] for each in (await brigade("runs", "list", "--json")).lines if each["kind"] == "verify"
+    }
+    assert verified == {"everything/first", "everything/second", "everything/third"}
+    await stop(brigade, process)
