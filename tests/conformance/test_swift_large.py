@@ -11,7 +11,7 @@ import pytest
 
 from brigade.clock import SystemClock
 from brigade.errors import NotFound, PreconditionFailed, Rejected
-from brigade.objects import NO_ATTRIBUTES, SEGMENTED, Attributes
+from brigade.objects import NO_ATTRIBUTES, SEGMENTED, Attributes, Checksum, ChecksumAlgorithm
 from brigade.stores.base import ByteRange, BytesBody, Condition
 from brigade.stores.swift.settings import SwiftSettings
 from brigade.stores.swift.store import SwiftStore
@@ -324,6 +324,23 @@ async def test_a_segment_makes_its_container(store):
     name = f"made-{secrets.token_hex(4)}"
     part = await store.put_segment(f"/{name}/a/b", BytesBody(b"123"))
     assert part.etag == md5(b"123")
+
+
+async def test_a_segment_is_put_where_nothing_lies_and_never_among_the_objects(store, segments):
+    path, ours = f"/{segments.settings.container}/one", Checksum(ChecksumAlgorithm.MD5, md5(b"123"))
+    assert await store.segment_etag(path) is None
+    assert await store.segment_etag(f"/none-{secrets.token_hex(4)}/one") is None
+    await store.put_segment(path, BytesBody(b"123"), expect=ours)
+    assert await store.segment_etag(path) == ours.hex
+    assert (await store.put_segment(path, BytesBody(b"123"), expect=ours)).etag == ours.hex
+    with pytest.raises(PreconditionFailed):
+        await store.put_segment(path, BytesBody(b"456"), expect=Checksum(ChecksumAlgorithm.MD5, md5(b"456")))
+    assert await read(segments, "one") == b"123"
+    for wrong in (f"/{store.settings.container}/one", "/container", "/"):
+        with pytest.raises(Rejected):
+            await store.put_segment(wrong, BytesBody(b"123"))
+        with pytest.raises(Rejected):
+            await store.segment_etag(wrong)
 
 
 async def test_a_copy_of_a_large_object_to_another_key_stands_by_itself(store):

@@ -19,6 +19,7 @@ from brigade.engine.attempts import Attempts
 from brigade.engine.attributes import attributes_for_target
 from brigade.engine.heap import keep_freed_memory
 from brigade.engine.job import Job
+from brigade.engine.manifests import ManifestKeeper, Restorer, is_segmented
 from brigade.engine.multipart import copy_in_parts
 from brigade.engine.proving import (
     check_same_version,
@@ -31,23 +32,28 @@ from brigade.engine.proving import (
 )
 from brigade.engine.streams import StreamBody
 from brigade.errors import (
+    AccessDenied,
     Corrupt,
+    InvalidKey,
     PreconditionFailed,
+    Rejected,
     SourceChanged,
     StoreError,
     Truncated,
+    Unsupported,
 )
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, Proof, has_parts, is_md5_etag
-from brigade.stores.base import BytesBody
+from brigade.stores.base import BytesBody, KeptManifest
 
 
 class Copied(NamedTuple):
-    """A finished copy: the version that was read, what the target answered, and the proof."""
+    """A finished copy: the version that was read, what the target answered, the proof, and what else is to be said."""
 
     source: ObjectInfo
     target: ObjectInfo
     proof: Proof
     tagged: bool
+    note: str = ""
 
 
 class Copier:
@@ -56,6 +62,8 @@ class Copier:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._refused_md5: dict[str, str] = {}
+        self._restorer = Restorer(job)
+        self._manifests = ManifestKeeper(job)
 
     async def copy(self, seen: ObjectInfo) -> Copied:
         """Copy the version that was seen, or, if it changes meanwhile, the one that is there then.
@@ -73,6 +81,29 @@ class Copier:
                 await attempts.failed(error)
 
     async def _copy_once(self, seen: ObjectInfo) -> Copied:
+        note = ""
+        if self._restorer.is_needed and (kept := await self._restorer.kept(seen.key)) is not None:
+            try:
+                return await self._restore(seen, kept)
+            except (Rejected, AccessDenied, InvalidKey, Unsupported) as error:
+                note = f"not made of its former segments: {error.message}"
+        copied = await self._copy_content(seen)
+        if is_segmented(copied.source):
+            await self._manifests.keep(copied.source)
+        return copied._replace(note=note) if note else copied
+
+    async def _restore(self, seen: ObjectInfo, kept: KeptManifest) -> Copied:
+        """Make the large object again that the source's manifest tells of."""
+        job = self._job
+        keep_freed_memory()
+        async with job.large_slot:
+            info = await job.source.head(seen.key)
+            check_same_version(seen, info, job.source)
+            attributes = await self._attributes(seen, info)
+            target = await self._restorer.restore(seen, kept, attributes)
+            return Copied(seen, target, Proof.MD5, bool(attributes.tags), "made of the segments of its manifest")
+
+    async def _copy_content(self, seen: ObjectInfo) -> Copied:
         job = self._job
         in_parts = self._in_parts(seen)
         if not in_parts and seen.size_bytes <= job.limits.buffer_bytes:

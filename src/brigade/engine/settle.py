@@ -11,6 +11,7 @@ from brigade.engine.archive import archive
 from brigade.engine.attempts import Attempts
 from brigade.engine.copy import Copied, Copier
 from brigade.engine.job import Job
+from brigade.engine.manifests import ManifestKeeper
 from brigade.engine.metadata import Look, look_at_attributes, update_attributes
 from brigade.engine.proving import matches_etag_of, same_bytes
 from brigade.engine.report import Outcome
@@ -56,6 +57,7 @@ class Settler:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._copier = Copier(job)
+        self._manifests = ManifestKeeper(job)
         self.full: str | None = None
 
     async def settle(self, task: Task) -> Outcome:
@@ -148,6 +150,8 @@ class Settler:
             return await self._copy(pair, pair.source, action, known)
         if action.kind is ActionKind.COPY_METADATA and look is not None:
             return await self._copy_metadata(pair, pair.source, look, action, known)
+        if action.kind is ActionKind.ARCHIVE or (looked and not action.proof.is_weak):
+            await self._manifests.keep(pair.source)
         if action.kind in (ActionKind.SKIP, ActionKind.ARCHIVE) and looked and pair.target is not None:
             tagged = bool(look.expected.tags) if look is not None else known is not None and known.tagged
             await self._remember(pair.source, pair.target, action.proof, known, tagged=tagged, wrote=False)
@@ -167,11 +171,14 @@ class Settler:
             if await self._is_gone(pair.key):
                 return Outcome(pair.key, ActionKind.SKIP, "gone at the source since it was listed", Proof.NONE, 0)
             raise
+        if pair.target is not None:
+            await self._manifests.tidy(copied.source, known.source_print if known is not None else None)
         if self._needs_row(copied) or known is not None:
             await self._remember(copied.source, copied.target, copied.proof, known, tagged=copied.tagged, wrote=True)
         if job.policy.require_proof and copied.proof.is_weak:
             return Outcome(pair.key, action.kind, action.reason, copied.proof, source.size_bytes, "not proven")
-        outcome = Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes)
+        reason = f"{action.reason}; {copied.note}" if copied.note else action.reason
+        outcome = Outcome(pair.key, action.kind, reason, copied.proof, copied.source.size_bytes)
         return await archive(job, outcome, copied.source)
 
     async def _catch_up(self, copied: Copied) -> Copied:
@@ -197,6 +204,7 @@ class Settler:
             target = await update_attributes(job, look)
         except Unsupported:
             return await self._copy(pair, source, action._replace(kind=ActionKind.COPY), known)
+        await self._manifests.keep(source)
         await self._remember(source, target, action.proof, known, tagged=bool(look.expected.tags), wrote=True)
         outcome = Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
         return await archive(job, outcome, source)

@@ -32,9 +32,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
-from brigade.errors import StoreError
+from brigade.errors import StoreError, Unsupported
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
 
 
@@ -62,6 +62,7 @@ class Capabilities:
     `multipart_tags`: `create_multipart` takes tags; a store without it leaves them out, and whoever wants them
     calls `write_tags` after completing. `narrow_tags`: at most ten tags, of ASCII letters, digits, space and `+-./:=_` only;
     others raise `Rejected`. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
+    `manifests`: large objects are made of others by a manifest, and the store has the calls of `Manifests`.
     """
 
     listing_order: ListingOrder = ListingOrder.BYTES
@@ -92,6 +93,7 @@ class Capabilities:
     object_lock: bool = False
     custom_time: bool = False
     delete_at: bool = False
+    manifests: bool = False
     modified_is_write_time: bool = True
     max_key_bytes: int = 1024
     max_put_bytes: int = 5 * 1024**3
@@ -184,6 +186,43 @@ class Expiring(Protocol):
         """Have what lies under `prefix` deleted so many days after it was written, by a rule of ours and no other's."""
 
 
+class Manifests(Protocol):
+    """What a store can do besides whose `capabilities.manifests` says so; paths are `/container/object`."""
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        """The manifest of a large object, None for any other object. Raises `NotFound`."""
+
+    async def segment_etag(self, path: str) -> str | None:
+        """The ETag of what lies there, None where nothing does. Raises `Rejected` where no segment may be put."""
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        """Write a segment where nothing lies yet; other content that lies there raises `PreconditionFailed`."""
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        """Make the large object that `read_manifest` described; its segments must be in their places."""
+
+
+class KeptManifest(NamedTuple):
+    """A manifest kept beside a copy. `origin` says, in a digest, at which place (`Store.identity`) it was read."""
+
+    document: bytes
+    origin: str
+
+
+@runtime_checkable
+class KeepsManifests(Protocol):
+    """A store that keeps manifests of another one beside the copies of its objects."""
+
+    async def kept_manifest(self, key: str) -> KeptManifest | None:
+        """The manifest kept for this key, None where there is none."""
+
+    async def keep_manifest(self, key: str, kept: KeptManifest) -> None:
+        """Keep it in place of what was kept for the key."""
+
+    async def drop_manifest(self, key: str) -> None:
+        """Keep none for this key; fine if there is none."""
+
+
 class Store(Protocol):
     """One bucket of one endpoint; see the top of this file for what every method promises."""
 
@@ -273,3 +312,10 @@ class Store(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+def with_manifests(store: Store) -> Manifests:
+    """The same store with its calls for manifests. Raises `Unsupported` where it has none."""
+    if not store.capabilities.manifests:
+        raise Unsupported("the store has no manifests", store=store.name)
+    return cast("Manifests", store)

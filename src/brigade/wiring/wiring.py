@@ -18,6 +18,7 @@ from brigade.errors import UsageError
 from brigade.locations import Place, PlaceKind, parse_location
 from brigade.replications import Policy
 from brigade.stores.base import Expiring, Store
+from brigade.stores.layers.beside import BesideStore
 from brigade.stores.layers.compose import compose
 from brigade.stores.layers.limit import LimitedStore
 from brigade.stores.layers.shared_limits import SharedLimits
@@ -73,6 +74,11 @@ class Wiring:
         target_store, target_bare = self._stack(target, transfers=transfers, read_only=False)
         if options.bandwidth is not None:
             target_store = LimitedStore(target_store, self._rate(options, transfers))
+        # Outermost, so that all below sees plain objects; and only where the other store has something to keep.
+        if target_bare.capabilities.manifests and not source_bare.capabilities.manifests:
+            source_store = BesideStore(source_store, self.clock)
+        elif source_bare.capabilities.manifests and not target_bare.capabilities.manifests:
+            target_store = BesideStore(target_store, self.clock)
         make_target = options.make_target or self.is_directory(target)
         return Work(
             name=name or f"{source_store.name} → {target_store.name}",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from brigade.clock import Clock
 from brigade.errors import StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
-from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store
+from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store, with_manifests
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 
@@ -217,6 +217,24 @@ class FaultyStore(ForwardingStore):
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         return await self._faulted("list_multiparts", None, partial(self.inner.list_multiparts, prefix))
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await self._faulted("read_manifest", key, lambda: with_manifests(self.inner).read_manifest(key))
+
+    async def segment_etag(self, path: str) -> str | None:
+        return await self._faulted("segment_etag", path, lambda: with_manifests(self.inner).segment_etag(path))
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        return await self._sent(
+            "put_segment", path, body, lambda body: with_manifests(self.inner).put_segment(path, body, expect=expect)
+        )
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        return await self._faulted(
+            "write_manifest",
+            key,
+            lambda: with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes),
+        )
 
     async def create_bucket(self) -> None:
         await self._faulted("create_bucket", None, self.inner.create_bucket)

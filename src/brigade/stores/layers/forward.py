@@ -12,7 +12,17 @@ from typing import Any
 
 from brigade.errors import StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
-from brigade.stores.base import ALWAYS, Body, ByteRange, Capabilities, Condition, ListPage, ObjectReader, Store
+from brigade.stores.base import (
+    ALWAYS,
+    Body,
+    ByteRange,
+    Capabilities,
+    Condition,
+    ListPage,
+    ObjectReader,
+    Store,
+    with_manifests,
+)
 
 
 class ForwardingStore:
@@ -119,6 +129,18 @@ class ForwardingStore:
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         return await self.inner.list_multiparts(prefix)
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await with_manifests(self.inner).read_manifest(key)
+
+    async def segment_etag(self, path: str) -> str | None:
+        return await with_manifests(self.inner).segment_etag(path)
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        return await with_manifests(self.inner).put_segment(path, body, expect=expect)
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        return await with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes)
 
     async def create_bucket(self) -> None:
         await self.inner.create_bucket()

@@ -18,6 +18,7 @@ from brigade.stores.base import (
     ListPage,
     ObjectReader,
     Store,
+    with_manifests,
 )
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 from brigade.stores.layers.shared_limits import Lane, SharedLimits
@@ -134,6 +135,21 @@ class LimitedStore(ForwardingStore):
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         return await self._limited(partial(self.inner.list_multiparts, prefix))
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await self._limited(lambda: with_manifests(self.inner).read_manifest(key))
+
+    async def segment_etag(self, path: str) -> str | None:
+        return await self._limited(lambda: with_manifests(self.inner).segment_etag(path))
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        paid = await self._paid(body)
+        return await self._limited(lambda: with_manifests(self.inner).put_segment(path, paid, expect=expect))
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        return await self._limited(
+            lambda: with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes)
+        )
 
     async def create_bucket(self) -> None:
         await self._limited(self.inner.create_bucket)

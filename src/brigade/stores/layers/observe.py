@@ -17,6 +17,7 @@ from brigade.stores.base import (
     ListPage,
     ObjectReader,
     Store,
+    with_manifests,
 )
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 from brigade.telemetry import Telemetry
@@ -162,6 +163,21 @@ class ObservedStore(ForwardingStore):
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         return await self._counted("list_multiparts", self.inner.list_multiparts(prefix))
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await self._counted("read_manifest", with_manifests(self.inner).read_manifest(key))
+
+    async def segment_etag(self, path: str) -> str | None:
+        return await self._counted("segment_etag", with_manifests(self.inner).segment_etag(path))
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        return await self._counted_body(
+            "put_segment", body, lambda body: with_manifests(self.inner).put_segment(path, body, expect=expect)
+        )
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        call = with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes)
+        return await self._counted("write_manifest", call)
 
     async def create_bucket(self) -> None:
         await self._counted("create_bucket", self.inner.create_bucket())

@@ -11,7 +11,17 @@ from dataclasses import replace
 
 from brigade.errors import StoreError, Unsupported, UsageError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo
-from brigade.stores.base import ALWAYS, Body, ByteRange, Capabilities, Condition, ListPage, ObjectReader, Store
+from brigade.stores.base import (
+    ALWAYS,
+    Body,
+    ByteRange,
+    Capabilities,
+    Condition,
+    ListPage,
+    ObjectReader,
+    Store,
+    with_manifests,
+)
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 
 
@@ -142,6 +152,13 @@ class PrefixedStore(ForwardingStore):
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         uploads = await self.inner.list_multiparts(self._prefix + prefix)
         return [upload._replace(key=upload.key[self._length :]) for upload in uploads]
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await with_manifests(self.inner).read_manifest(self._prefix + key)
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        written = await with_manifests(self.inner).write_manifest(self._prefix + key, manifest, attributes=attributes)
+        return self.relative(written)
 
     async def delete_bucket(self) -> None:
         raise Unsupported("a prefix is a part of a bucket only", store=self.name, operation="delete_bucket")

@@ -64,6 +64,12 @@ class ReadOnlyStore(ForwardingStore):
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         raise self._refusal("abort_multipart", key)
 
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        raise self._refusal("put_segment", path)
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        raise self._refusal("write_manifest", key)
+
     async def create_bucket(self) -> None:
         raise self._refusal("create_bucket", None)
 

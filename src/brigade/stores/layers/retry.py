@@ -29,7 +29,7 @@ from brigade.clock import Clock
 from brigade.decide.backoff import Backoff, delay_seconds
 from brigade.errors import Corrupt, NotFound, Retry, SourceChanged, StoreError
 from brigade.objects import Attributes, Checksum, Grant, MultipartInfo, ObjectInfo, PartInfo, is_md5_etag
-from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store
+from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ListPage, ObjectReader, Store, with_manifests
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 from brigade.telemetry import Telemetry
 
@@ -208,6 +208,24 @@ class RetryingStore(ForwardingStore):
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         return await self._again("list_multiparts", lambda: self.inner.list_multiparts(prefix))
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        return await self._again("read_manifest", lambda: with_manifests(self.inner).read_manifest(key))
+
+    async def segment_etag(self, path: str) -> str | None:
+        return await self._again("segment_etag", lambda: with_manifests(self.inner).segment_etag(path))
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        if not body.replayable:
+            return await with_manifests(self.inner).put_segment(path, body, expect=expect)
+        return await self._again(
+            "put_segment", lambda: with_manifests(self.inner).put_segment(path, body, expect=expect)
+        )
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        return await self._again(
+            "write_manifest", lambda: with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes)
+        )
 
     async def create_bucket(self) -> None:
         await self._again("create_bucket", self.inner.create_bucket)

@@ -21,6 +21,7 @@ from brigade.stores.base import (
     ListPage,
     ObjectReader,
     Store,
+    with_manifests,
 )
 from brigade.stores.layers.forward import ForwardingGet, ForwardingStore
 from brigade.stores.layers.guard import Guard, Watch
@@ -171,6 +172,22 @@ class TimedStore(ForwardingStore):
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         with self._guard("list_multiparts"):
             return await self.inner.list_multiparts(prefix)
+
+    async def read_manifest(self, key: str) -> bytes | None:
+        with self._guard("read_manifest", key):
+            return await with_manifests(self.inner).read_manifest(key)
+
+    async def segment_etag(self, path: str) -> str | None:
+        with self._guard("segment_etag", path):
+            return await with_manifests(self.inner).segment_etag(path)
+
+    async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
+        with self._body_guard("put_segment", path, body) as guard:
+            return await with_manifests(self.inner).put_segment(path, guard.watched(body), expect=expect)
+
+    async def write_manifest(self, key: str, manifest: bytes, *, attributes: Attributes) -> ObjectInfo:
+        with self.guard("write_manifest", self.timeouts.slow_call_seconds, key):
+            return await with_manifests(self.inner).write_manifest(key, manifest, attributes=attributes)
 
     async def create_bucket(self) -> None:
         with self._guard("create_bucket"):

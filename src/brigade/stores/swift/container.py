@@ -52,6 +52,7 @@ class Container:
             conditional_writes=True,
             multipart=limits.has_slo,
             delete_at=True,
+            manifests=limits.has_slo,
             max_key_bytes=limits.max_key_bytes,
             max_put_bytes=limits.max_file_bytes,
             max_copy_bytes=_LARGEST_BYTES,

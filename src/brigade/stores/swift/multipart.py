@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brigade.errors import BucketMissing, Corrupt, NotFound, Unavailable
+from brigade.errors import BucketMissing, Corrupt, NotFound, PreconditionFailed, Unavailable
 from brigade.objects import SEGMENTED, Attributes, Checksum, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.base import ALWAYS, Body, Condition
 from brigade.stores.swift.bulk import SINGLE_DELETES_AT_ONCE
@@ -197,12 +197,19 @@ class MultipartCalls(ObjectCalls):
         return ObjectInfo(key, sum(each.size_bytes for each in segments), etag, 0, parts_count=len(segments))
 
     async def put_segment(self, path: str, body: Body, *, expect: Checksum | None = None) -> PartInfo:
-        """Write the object that a manifest names as `/container/object`; the container is made where it is missing."""
-        container, _, name = path.removeprefix("/").partition("/")
+        """Write the object that a manifest names as `/container/object`, if nothing lies there yet.
+
+        The container is made where it is missing. What an earlier attempt has written is taken for what it is.
+        """
+        container, name = self._segment_place("put_segment", path)
         target = self.caller.path(container, name, "put_segment")
-        headers = [("content-type", NO_CONTENT_TYPE)]
+        headers = [("content-type", NO_CONTENT_TYPE), ("if-none-match", "*")]
         try:
             etag = await self._send_content("put_segment", path, target, body, headers, expect)
+        except PreconditionFailed:
+            if expect is None or await self.segment_etag(path) != expect.hex:
+                raise
+            etag = expect.hex
         except BucketMissing:
             if not body.replayable:
                 await self._make(container)
@@ -212,6 +219,25 @@ class MultipartCalls(ObjectCalls):
             await self._make(container)
             etag = await self._send_content("put_segment", path, target, body, headers, expect)
         return PartInfo(0, body.size_bytes, etag)
+
+    async def segment_etag(self, path: str) -> str | None:
+        """The ETag of what lies at `/container/object`, None where nothing does."""
+        container, name = self._segment_place("segment_etag", path)
+        answer = await self.caller.ask("segment_etag", path, "HEAD", self.caller.path(container, name, "segment_etag"))
+        if answer.status == 404:
+            return None
+        if answer.status >= 300:
+            raise self.caller.refusal("segment_etag", path, answer)
+        return answer.headers.get("etag", "").strip('"')
+
+    def _segment_place(self, operation: str, path: str) -> tuple[str, str]:
+        """Container and name of a segment. In the container itself each object is one by itself, that may be deleted."""
+        container, _, name = path.removeprefix("/").partition("/")
+        if not container or not name:
+            raise self._rejected(operation, path, "this is no path of a segment")
+        if container == self.settings.container:
+            raise self._rejected(operation, path, "the segment would be an object of the same container")
+        return container, name
 
     async def _make(self, container: str) -> None:
         await self.caller.call("put_segment", None, "PUT", self.caller.path(container, None, "put_segment"))

@@ -4,7 +4,8 @@ import inspect
 
 import pytest
 
-from brigade.stores.base import Store
+from brigade.stores.base import Manifests, Store
+from brigade.stores.layers.beside import BesideStore
 from brigade.stores.layers.faults import FaultyStore
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.layers.limit import LimitedStore
@@ -15,6 +16,7 @@ from brigade.stores.layers.retry import RetryingStore
 from brigade.stores.layers.timeout import TimedStore
 
 LAYERS = [
+    BesideStore,
     FaultyStore,
     ForwardingStore,
     LimitedStore,
@@ -24,7 +26,8 @@ LAYERS = [
     RetryingStore,
     TimedStore,
 ]
-CONTRACT = {name: value for name, value in vars(Store).items() if not name.startswith("_")}
+MANIFESTS = {name: value for name, value in vars(Manifests).items() if not name.startswith("_")}
+CONTRACT = MANIFESTS | {name: value for name, value in vars(Store).items() if not name.startswith("_")}
 FACTS = {"name", "identity", "capabilities", "clock_offset_ns"}
 READS = {
     "open",
@@ -37,14 +40,17 @@ READS = {
     "read_acl",
     "list_parts",
     "list_multiparts",
+    "read_manifest",
+    "segment_etag",
 }
 # What each layer changes; everything else of the contract is only passed on.
 CHANGED = {
+    BesideStore: {"list_page", "head", "get", "put", "copy", "delete", "create_multipart"},
     FaultyStore: set(CONTRACT) - {*FACTS, "close"},
     ForwardingStore: set(CONTRACT),
     LimitedStore: set(CONTRACT) - {*FACTS, "close"},
     ObservedStore: set(CONTRACT) - {*FACTS, "close"},
-    PrefixedStore: set(CONTRACT) - {"open", "close", "create_bucket", "clock_offset_ns"},
+    PrefixedStore: set(CONTRACT) - {"open", "close", "create_bucket", "clock_offset_ns", "segment_etag", "put_segment"},
     ReadOnlyStore: set(CONTRACT) - READS - FACTS,
     RetryingStore: set(CONTRACT) - {*FACTS, "close"},
     TimedStore: set(CONTRACT) - {*FACTS, "close"},

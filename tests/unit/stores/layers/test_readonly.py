@@ -17,6 +17,8 @@ WRITES = {
     "put_part": lambda store: store.put_part("m", "upload-000001", 1, BytesBody(b"x")),
     "complete_multipart": lambda store: store.complete_multipart("m", "upload-000001", []),
     "abort_multipart": lambda store: store.abort_multipart("m", "upload-000001"),
+    "put_segment": lambda store: store.put_segment("/c/o", BytesBody(b"x")),
+    "write_manifest": lambda store: store.write_manifest("m", b"[]", attributes=NO_ATTRIBUTES),
     "create_bucket": lambda store: store.create_bucket(),
     "delete_bucket": lambda store: store.delete_bucket(),
 }
