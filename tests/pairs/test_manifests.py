@@ -191,11 +191,18 @@ async def test_an_archive_takes_nothing_away_before_the_manifest_is_kept(world):
     assert await world.kept() == {manifest_name("slo"): before}
 
 
-@pytest.mark.parametrize("changed", [b"11111322", b"longer than it was"], ids=["same size", "other size"])
-async def test_a_manifest_of_an_older_object_is_not_used(world, changed):
+@pytest.mark.parametrize(
+    ("changed", "segments_stay"),
+    [(b"11111322", False), (b"longer than it was", False), (b"11111322", True)],
+    ids=["same size", "other size", "segments there"],
+)
+async def test_a_manifest_of_an_older_object_is_not_used(world, changed, segments_stay):
     await world.make("slo", SMALL)
     await world.sync("swift", "s3")
+    if segments_stay:
+        await put(world.swift, "slo", b"")
     await world.swift.delete(["slo"])
+    assert bool(await keys(world.beside)) is segments_stay
     await put(world.s3, "slo", changed)
     outcomes = await world.sync("s3", "swift")
     assert outcomes["slo"].error is None
