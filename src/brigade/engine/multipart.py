@@ -108,7 +108,9 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
                 return Cut(sizes, None, hashed=True, by_part=True)
             told = told and not seen.opaque_etag
             hashed = not (told and job.trust.source_multipart_etags and job.trust.target_etags)
-            return Cut(sizes, seen.etag, hashed, told)
+            # Where the target's parts tell nothing, each is sent with its digest, for which it must be held.
+            held = not job.trust.target_etags and max(sizes) <= job.limits.part_size_bytes
+            return Cut(sizes, seen.etag, hashed, told, held=held)
     able = job.target.capabilities
     part_size_bytes = max(job.limits.part_size_bytes, able.min_part_bytes)
     try:
@@ -226,8 +228,16 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
         )
     if composite is None or not job.trust.target_etags:
         await _check_source_leg(job, seen, cut, hashes.md5s)
-        return Proof.CHECKSUM if job.target.capabilities.proves_writes else Proof.NONE
+        return _proof_of_writes(job, cut)
     return await _prove_by_hashes(job, seen, cut, parts, hashes)
+
+
+def _proof_of_writes(job: Job, cut: Cut) -> Proof:
+    """What a target whose ETags are no digests has proven of the parts by taking them."""
+    able = job.target.capabilities
+    if able.proves_writes:
+        return Proof.CHECKSUM
+    return Proof.MD5 if cut.held and able.verifies_md5 else Proof.NONE
 
 
 async def _prove_by_hashes(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[PartInfo], hashes: _Hashes) -> Proof:
@@ -261,7 +271,9 @@ async def _prove_whole(
     job: Job, seen: ObjectInfo, cut: Cut, target: ObjectInfo, parts: Sequence[PartInfo], proof: Proof
 ) -> Proof:
     """After completion: the whole must carry the ETag of its parts, or else it is read back."""
-    proven = job.target.capabilities.proves_writes or target.etag == composite_etag([part.etag for part in parts])
+    able = job.target.capabilities
+    by_writes = able.proves_writes or (not job.trust.target_etags and _proof_of_writes(job, cut) is not Proof.NONE)
+    proven = by_writes or target.etag == composite_etag([part.etag for part in parts])
     if proof is not Proof.NONE and proven:
         return proof
     ours = await hash_ranges(job.source, seen, cut.sizes)

@@ -108,6 +108,17 @@ async def test_a_target_that_proves_its_writes_is_not_read_back_and_the_next_run
     assert ran.requests() == ran.requests("", "list_page")
 
 
+@pytest.mark.parametrize("source", [MEMORY_CAPABILITIES, OPAQUE], ids=["s3", "opaque"])
+async def test_parts_that_a_target_checks_by_their_digest_are_not_read_back(build, source):
+    bench = await build(source=source, target=replace(OPAQUE, proves_writes=False))
+    await fill(bench)
+    ran = await bench.sync(Policy(require_proof=True))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.requests("target", "get") == 0
+    assert {outcome.proof for outcome in ran.outcomes.values()} <= {Proof.MD5, Proof.ETAG}
+    assert contents(await held(bench.target)) == contents(await held(bench.source))
+
+
 async def test_a_change_of_metadata_alone_moves_no_byte_where_the_etags_say_nothing_of_the_content(build):
     bench = await build(source=replace(OPAQUE, listing_tells_tags=True), target=OPAQUE)
     await put(bench.source, "large", content(1000))
@@ -136,6 +147,20 @@ async def test_bytes_that_do_not_match_the_checksum_that_the_source_tells_never_
     assert key not in await held(bench.target)
     ran = await bench.sync(source=TellingStore(bench.source))
     assert ran.result.in_step, ran.outcomes
+
+
+async def test_a_target_that_makes_one_object_of_segments_is_not_read_back_either(build):
+    class Segmenting(ForwardingStore):
+        async def complete_multipart(self, key, upload_id, parts, **how):
+            info = await self.inner.complete_multipart(key, upload_id, parts, **how)
+            return info._replace(etag=SEGMENTED + (info.etag or "")[:32])
+
+    bench = await build(target=replace(MEMORY_CAPABILITIES, proves_writes=True))
+    await put_parts(bench.source, "parts", [content(70, "1"), content(70, "2")])
+    ran = await bench.sync(target=Segmenting(bench.target))
+    assert ran.outcomes["parts"].proof is Proof.ETAG
+    assert ran.requests("target", "get") == 0
+    assert ran.requests("source", "get") == 2
 
 
 async def test_segments_become_parts_each_held_to_its_own_digest_and_nothing_is_read_twice(bench):
