@@ -7,8 +7,9 @@ STAMP  := $(VENV)/.installed
 AWSCLI := $(VENV)/awscli
 AZURITE := $(VENV)/azurite
 CHECKED := src tests
-# Four where there are two cores: tests wait for servers most of the time. A file's tests stay together.
-SPREAD := -n 4 --dist loadfile
+# Four where there are two cores: tests wait for servers much of the time. A file's tests stay together, and the files in
+# the order of tests/conftest.py: the longest first.
+SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help venv check test demo bench soak fmt lock servers clean
 
@@ -63,7 +64,7 @@ bench: venv
 	$(BIN)/python -m bench
 
 soak: venv
-	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py tests/pairs/test_memory.py
+	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py tests/pairs/test_memory.py tests/conformance
 
 fmt: venv
 	$(BIN)/ruff format $(CHECKED)

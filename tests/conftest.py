@@ -38,8 +38,19 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 _SECONDS = 100
 
 
+# Files that take long begin first, so that in the end no worker is left alone with one.
+_LONGEST_FIRST = ("ui", "simulation", "bench", "pairs", "e2e", "compat", "conformance", "changes", "api")
+
+
+def _rank(item: pytest.Item) -> int:
+    room = item.nodeid.split("/")[1]
+    return _LONGEST_FIRST.index(room) if room in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test that runs on the loop a time of its own, after which it fails and the next one goes on."""
+    items.sort(key=_rank)
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             marker = item.get_closest_marker("timeout")

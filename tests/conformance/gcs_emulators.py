@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+# The plain emulator writes 18 objects a second: all promises by `make soak`, the happy path in every run.
+HAPPY_PATH = re.compile(
+    r"test_(a_write_answers|a_write_replaces|a_body_that_can_be_read|of_writes_at_once|a_content_header|several_metadata"
+    r"|a_storage_class|a_copy_keeps|reading|a_range|a_missing|an_absent|deleting|a_listing|parts_|an_upload|a_key_is_kept)"
+)
+
 _GO = "fake-gcs-server"
 _PY = "gcp-storage-emulator"
 _AFTER = ("a-b", "a/", "a/b", "a/c", "a/c/", "a/c/d", "a/zz", "aa", "zzz", "\\xfc")

@@ -300,7 +300,7 @@ async def test_the_containers_of_swift_s3_sync_are_synced_and_archived_as_its_re
     both = ["README.md", "d/\u062a +%", "large"]
     wanted = {place(name, key) for name in ("sync-s3", "archive-s3") for key in both}
     wanted |= {place("sync-s3", key) for key in odd}
-    assert set(target.keys()) == wanted | {place("sync-s3", key) for key in small}
+    assert objects_of(target) == wanted | {place("sync-s3", key) for key in small}
     assert {key: target.get(place("sync-s3", key)) for key in odd} == odd
     for name in ("sync-s3", "archive-s3"):
         assert target.get(place(name, "large")) == b"".join(SEGMENTS)
@@ -334,7 +334,7 @@ async def test_the_containers_of_swift_s3_sync_are_synced_and_archived_as_its_re
     assert target.head(place("sync-s3", "README.md"))["Metadata"] == {"msd": "2"}
     assert target.head(place("sync-s3", "large"))["Metadata"] == {"msd": "2"}
     expected = wanted | {place("sync-s3", key) for key in [*small[1:], "new"]} | {place("s3-restore", "young")}
-    assert set(target.keys()) == expected, "nothing of the archive has gone"
+    assert objects_of(target) == expected, "nothing of the archive has gone"
     assert await swift["s3-restore"].keys() == []
     # And back again, to the same large object.
     ran = await brigade.sync(f"s3:{target.name}/{place('archive-s3')}", "swift:archive-s3")
@@ -342,6 +342,11 @@ async def test_the_containers_of_swift_s3_sync_are_synced_and_archived_as_its_re
     back = swift["archive-s3"].store
     assert (await contents(back))["large"] == b"".join(SEGMENTS)
     assert (await back.head("large")).etag == SEGMENTED + md5("".join(map(md5, SEGMENTS)).encode())
+
+
+def objects_of(bucket):
+    """What lies in a bucket, without the manifests of large objects that are kept beside."""
+    return set(filter(lambda key: "/.manifests/" not in key, bucket.keys()))
 
 
 @needs_swift
@@ -359,7 +364,8 @@ async def test_a_bucket_that_1space_has_filled_is_taken_over_as_the_page_says(br
     before = target.etags()
     said = await once(brigade)
     assert (said["sync-s3"]["copied"], said["sync-s3"]["in_step"]) == (1, True), "only the large object"
-    assert target.etags() == before
+    assert target.etags().items() >= before.items(), "the manifests of 1space stay where they are"
+    assert objects_of(target) == {key for key in before if "/.manifests/" not in key}
     await swift["sync-s3"].store.delete(["00"])
     assert (await once(brigade))["sync-s3"]["deleted"] == 1
-    assert set(target.keys()) == set(before) - {place("sync-s3", "00")}
+    assert objects_of(target) == {key for key in before if "/.manifests/" not in key} - {place("sync-s3", "00")}

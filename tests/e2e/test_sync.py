@@ -29,6 +29,7 @@ SUMMARY_KEYS = [
     "refused",
     "incomplete",
     "dry_run",
+    "archived",
 ]
 
 
@@ -59,8 +60,8 @@ async def test_a_second_sync_copies_nothing_and_asks_for_no_object(
     second = await brigade.sync(a, b)
     assert (second.json["copied"], second.json["skipped"], second.json["in_step"]) == (0, 5, True)
     for proxy in (at_source, at_target):
-        # Opening a store tries one listing and the tags of one object, whatever the bucket holds.
-        assert proxy.counts["list_page"] == 2
+        # Opening a store tries one listing, the locks of the bucket and the tags of one object, whatever it holds.
+        assert proxy.counts["list_page"] == 3
         assert proxy.counts["read_tags"] <= 1
         assert not proxy.counts.keys() - {"list_page", "read_tags"}
 

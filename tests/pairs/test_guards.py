@@ -15,7 +15,7 @@ pytestmark = pytest.mark.server
 PAIRS = [("s3", "file"), ("gcs", "file"), ("azure", "s3"), ("swift", "file")]
 LISTING = {"s3": "list-type=2", "gcs": "/o?", "azure": "comp=list", "swift": "format=json"}
 MIRROR = {"delete": DeleteMode.MIRROR, "max_delete": MaxDelete(90, is_percent=True)}
-OBJECTS = {f"{number:02}": b"%d" % number for number in range(20)}
+OBJECTS = {f"{number:02}": b"%d" % number for number in range(8)}
 
 WRONG = {
     "refused": {"action": ProxyAction.RESPOND, "status": 403, "code": "AccessDenied"},
