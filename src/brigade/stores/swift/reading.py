@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from brigade.errors import StoreError, Truncated
-from brigade.objects import Checksum, ObjectInfo
+from brigade.errors import StoreError
+from brigade.objects import Checksum
 from brigade.stores.base import ByteRange, Condition
 from brigade.stores.http.base import HttpResponse
+from brigade.stores.http.reader import CountingReader
 from brigade.stores.swift.caller import Answer
 from brigade.stores.swift.headers import HeaderList, match_value
 
@@ -54,49 +54,6 @@ class Wanted(NamedTuple):
         )
 
 
-class SwiftReader:
-    """An open object; counts what comes against what was promised."""
-
-    __slots__ = ("_response", "_store", "info")
-
-    def __init__(self, info: ObjectInfo, response: HttpResponse, store: str) -> None:
-        self.info = info
-        self._response = response
-        self._store = store
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The content, once."""
-        missing = self.info.size_bytes
-        try:
-            async for chunk in self._response.chunks():
-                missing -= len(chunk)
-                if missing < 0:
-                    break
-                yield chunk
-        except StoreError as error:
-            raise self._placed(error) from error.__cause__
-        if missing:
-            raise self._wrong_length(self.info.size_bytes - missing)
-
-    async def read(self) -> bytes:
-        """The whole content."""
-        try:
-            data = await self._response.read()
-        except StoreError as error:
-            raise self._placed(error) from error.__cause__
-        if len(data) != self.info.size_bytes:
-            raise self._wrong_length(len(data))
-        return data
-
-    def _placed(self, error: StoreError) -> StoreError:
-        error.store, error.operation, error.key = self._store, "get", self.info.key
-        return error
-
-    def _wrong_length(self, received: int) -> Truncated:
-        text = f"{received} bytes came and {self.info.size_bytes} were promised"
-        return Truncated(text, store=self._store, operation="get", key=self.info.key)
-
-
 class Opening:
     """The context of one `get`."""
 
@@ -107,7 +64,7 @@ class Opening:
         self._wanted = wanted
         self._exchange: AbstractAsyncContextManager[HttpResponse] | None = None
 
-    async def __aenter__(self) -> SwiftReader:
+    async def __aenter__(self) -> CountingReader:
         store = self._store
         wanted = await store.prepared(self._wanted)
         try:
@@ -120,7 +77,7 @@ class Opening:
             if response.status >= 300:
                 answer = Answer(response.status, response.headers, await response.read())
                 raise await store.unreadable(wanted.key, answer)
-            return SwiftReader(store.accepted(wanted, response), response, store.name)
+            return CountingReader(store.accepted(wanted, response), response, store.name)
         except BaseException as error:
             await exchange.__aexit__(type(error), error, error.__traceback__)
             raise
