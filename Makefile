@@ -18,7 +18,7 @@ help:
 	@echo "make test    every test, real servers included"
 	@echo "make demo    the main job on two real S3 servers; KEEP=1 leaves it running, with its pages"
 	@echo "make bench   Brigade and its peers, measured in turn"
-	@echo "make soak    the fault sweeps and simulations with many seeds"
+	@echo "make soak    faults and simulations with many seeds, bad days and a gibibyte over every pair"
 	@echo "make fmt     format the code"
 	@echo "make lock    choose the newest allowed dependencies anew"
 
@@ -64,7 +64,8 @@ bench: venv
 	$(BIN)/python -m bench
 
 soak: venv
-	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) tests/faults tests/simulation tests/e2e/test_faults.py tests/pairs/test_memory.py tests/conformance
+	BRIGADE_SOAK=$${BRIGADE_SOAK:-50} $(BIN)/pytest $(SPREAD) \
+		tests/faults tests/simulation tests/e2e/test_faults.py tests/pairs tests/conformance tests/bench
 
 fmt: venv
 	$(BIN)/ruff format $(CHECKED)

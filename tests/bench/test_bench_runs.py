@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,11 @@ PARTS = {
 }
 
 
-@pytest.fixture(scope="module", params=list(PARTS))
+# All of them by `make soak`: the others cost a minute between them.
+IN_EVERY_RUN = ["sync"]
+
+
+@pytest.fixture(scope="module", params=list(PARTS) if os.environ.get("BRIGADE_SOAK") else IN_EVERY_RUN)
 def part(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -1,4 +1,7 @@
-"""What every pair of stores survives: keys that cannot be held, servers that fail, bits that flip, `kill -9`."""
+"""What every pair of stores survives: keys that cannot be held, servers that fail, bits that flip, `kill -9`.
+
+All pairs in `make soak`; in every run those in which each type is source and target of two others.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ from brigade.testing.proxy import FaultProxy, ProxyAction, ProxyFault
 pytestmark = pytest.mark.server
 
 KIB = 1024
+_ROUND = ("s3", "gcs", "azure", "swift", "file")
+_NEXT = list(zip(_ROUND, (*_ROUND[1:], _ROUND[0]), strict=True))
+PAIRS = None if os.environ.get("BRIGADE_SOAK") else [*_NEXT, *((target, source) for source, target in _NEXT)]
 LARGE = pattern(900 * KIB, 3)
 # Each of these some store cannot hold, or only as something else.
 HARD = (

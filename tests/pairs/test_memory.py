@@ -14,9 +14,9 @@ from brigade.testing.bodies import pattern
 SOAK = bool(os.environ.get("BRIGADE_SOAK"))
 MEBIBYTE = 1024 * 1024
 # In every run one pair, large enough that whatever is not bounded shows.
-SIZE_BYTES = (1024 if SOAK else 320) * MEBIBYTE
+SIZE_BYTES = (1024 if SOAK else 250) * MEBIBYTE
 MOST_BYTES = 200 * MEBIBYTE
-PAIRS = None if SOAK else [("file", "s3")]
+PAIRS = None if SOAK else [("file", "gcs")]
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if SOAK else 100)]
 
