@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from brigade import __version__
 from brigade.clock import Clock
 from brigade.errors import InvalidKey, StoreError
 from brigade.stores.azure.credentials import Authority, Request
 from brigade.stores.base import Body
 from brigade.stores.http.base import HttpClient, HttpResponse
+from brigade.stores.http.calls import USER_AGENT, Answer, PlacingCaller, retry_after_seconds
 from brigade.wire.azureerrors import error_for
 from brigade.wire.azurexml import parse_message
 from brigade.wire.encoding import encode_key
-from brigade.wire.s3time import SECOND_NS, http_date_ns
+from brigade.wire.s3time import SECOND_NS
 from brigade.wire.sharedkey import http_date
 
 Pairs = Sequence[tuple[str, str]]
 
 NOTHING: Pairs = ()
-_USER_AGENT = ("user-agent", f"brigade/{__version__}")
-
-
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Place(NamedTuple):
@@ -42,20 +32,20 @@ class Place(NamedTuple):
     container_path: str
 
 
-class Caller:
+class Caller(PlacingCaller):
     """Makes the requests of one store."""
 
     def __init__(
         self, store: str, client: HttpClient, place: Place, authority: Authority, clock: Clock, *, version: str
     ) -> None:
-        self.store = store
+        super().__init__(store)
         self.client = client
         self.place = place
         self.authority = authority
         self._clock = clock
         self._dated_seconds = 0
         self._dated = ("x-ms-date", http_date(0))
-        self._fixed = [("host", place.host), ("x-ms-version", version), _USER_AGENT]
+        self._fixed = [("host", place.host), ("x-ms-version", version), USER_AGENT]
 
     def path(self, key: str | None, operation: str) -> str:
         """The encoded path of a key, or of the container."""
@@ -129,13 +119,6 @@ class Caller:
             raise self.refusal(operation, key, *answer)
         return answer
 
-    def placed(self, error: StoreError, operation: str, key: str | None) -> StoreError:
-        """The same error, saying where it happened."""
-        error.store = error.store or self.store
-        error.operation = error.operation or operation
-        error.key = key if error.key is None else error.key
-        return error
-
     def refusal(
         self, operation: str, key: str | None, status: int, headers: Mapping[str, str], body: bytes
     ) -> StoreError:
@@ -147,13 +130,5 @@ class Caller:
             store=self.store,
             operation=operation,
             key=key,
-            retry_after_seconds=self._retry_after(headers.get("retry-after")),
+            retry_after_seconds=retry_after_seconds(headers.get("retry-after"), self._clock),
         )
-
-    def _retry_after(self, text: str | None) -> float | None:
-        if text is None:
-            return None
-        if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-            return float(text)
-        moment_ns = http_date_ns(text)
-        return max(0.0, (moment_ns - self._clock.now_ns()) / SECOND_NS) if moment_ns else None

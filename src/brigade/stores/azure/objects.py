@@ -8,7 +8,6 @@ from hashlib import md5
 from brigade.errors import NotFound, Unsupported
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.azure.bodies import base64_of, known_md5, plain
-from brigade.stores.azure.caller import Answer
 from brigade.stores.azure.container import condition_headers
 from brigade.stores.azure.headers import HeaderList
 from brigade.stores.azure.keys import never_held
@@ -16,6 +15,7 @@ from brigade.stores.azure.reading import Opening, Wanted, described, promised_by
 from brigade.stores.azure.staging import StagingCalls
 from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ObjectReader
 from brigade.stores.http.base import HttpResponse
+from brigade.stores.http.calls import Answer
 from brigade.wire.s3time import http_date_ns
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from brigade.errors import StoreError, Unavailable, Unsupported
+from brigade.errors import Unavailable, Unsupported
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ByteRange, Condition
 from brigade.stores.http.base import HttpResponse
-from brigade.stores.http.reader import CountingReader
+from brigade.stores.http.reader import CONTENT_RANGE, CountingReader, HeldExchange
 
 if TYPE_CHECKING:
     from brigade.stores.azure.objects import ObjectCalls
-
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)").fullmatch
 
 
 class Wanted(NamedTuple):
@@ -29,43 +24,32 @@ class Wanted(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-class Opening:
+class Opening(HeldExchange):
     """The context of one `get`."""
 
-    __slots__ = ("_exchange", "_store", "_wanted")
+    __slots__ = ("_store", "_wanted")
 
     def __init__(self, store: ObjectCalls, wanted: Wanted) -> None:
+        super().__init__()
         self._store = store
         self._wanted = wanted
-        self._exchange: AbstractAsyncContextManager[HttpResponse] | None = None
 
     async def __aenter__(self) -> CountingReader:
         wanted, caller = self._wanted, self._store.caller
-        try:
-            exchange = await caller.send("get", "GET", wanted.key, wanted.query, wanted.headers)
-            response = await exchange.__aenter__()
-        except StoreError as error:
-            raise caller.placed(error, "get", wanted.key) from error.__cause__
-        self._exchange = exchange
-        try:
-            if response.status >= 300:
-                body = await response.read()
-                raise caller.refusal("get", wanted.key, response.status, response.headers, body)
-            return CountingReader(self._store.accepted(wanted, response), response, caller.store)
-        except BaseException as error:
-            await exchange.__aexit__(type(error), error, error.__traceback__)
-            raise
+        sent = caller.send("get", "GET", wanted.key, wanted.query, wanted.headers)
+        return await self._opened(caller, wanted.key, sent, self._accepted)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._exchange is not None:
-            await self._exchange.__aexit__(kind, error, trace)
+    async def _accepted(self, response: HttpResponse) -> ObjectInfo:
+        wanted, caller = self._wanted, self._store.caller
+        if response.status >= 300:
+            body = await response.read()
+            raise caller.refusal("get", wanted.key, response.status, response.headers, body)
+        return self._store.accepted(wanted, response)
 
 
 def promised_bytes(wanted: Wanted, response: HttpResponse, store: str) -> int:
     """How long the body will be, if the answer is the range that was asked for."""
-    bounds = _CONTENT_RANGE(response.headers.get("content-range", ""))
+    bounds = CONTENT_RANGE(response.headers.get("content-range", ""))
     if wanted.byte_range is not None:
         first, length_bytes = wanted.byte_range
         if bounds is None or int(bounds[1]) != first or int(bounds[2]) - first + 1 > length_bytes:

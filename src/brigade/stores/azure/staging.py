@@ -10,10 +10,10 @@ from brigade.errors import Corrupt
 from brigade.objects import Checksum, ChecksumAlgorithm
 from brigade.stores.azure.blockids import new_upload_id, part_name
 from brigade.stores.azure.bodies import HashedBody, base64_of, checked, crc64_value, known_md5, plain
-from brigade.stores.azure.caller import Answer
 from brigade.stores.azure.container import Container
 from brigade.stores.azure.headers import HeaderList
 from brigade.stores.base import Body
+from brigade.stores.http.calls import Answer
 from brigade.wire.azurexml import build_block_list
 
 _CRC = ChecksumAlgorithm.CRC64NVME

@@ -7,12 +7,13 @@ from contextlib import suppress
 
 from brigade.clock import Clock
 from brigade.errors import AccessDenied, BucketMissing, NotFound, Rejected, StoreError, Unavailable, Unsupported
-from brigade.stores.azure.caller import Answer, Caller
+from brigade.stores.azure.caller import Caller
 from brigade.stores.azure.copying import CopyCalls
 from brigade.stores.azure.credentials import Authority
 from brigade.stores.azure.deleting import DeletingCalls
 from brigade.stores.azure.opening import ClientFactory, identity_of, open_caller
 from brigade.stores.azure.settings import AzureSettings
+from brigade.stores.http.calls import Answer
 from brigade.wire.azurelisting import parse_blobs
 from brigade.wire.s3time import SECOND_NS, http_date_ns
 

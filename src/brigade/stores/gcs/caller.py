@@ -6,38 +6,29 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-from brigade import __version__
 from brigade.errors import NotFound, StoreError, Unavailable
 from brigade.stores.base import Body
 from brigade.stores.gcs.credentials import TokenSource
 from brigade.stores.gcs.settings import GcsSettings
 from brigade.stores.http.base import HttpClient, HttpResponse
+from brigade.stores.http.calls import USER_AGENT, Answer, PlacingCaller
 from brigade.wire.encoding import encode_value
 from brigade.wire.gcs import Refusal, error_for, missing_what, parse_refusal
 
 Pairs = Sequence[tuple[str, str]]
 Resource = dict[str, Any]
 
-_USER_AGENT = ("user-agent", f"brigade/{__version__}")
 _JSON = ("content-type", "application/json; charset=UTF-8")
 
 
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Caller:
+class Caller(PlacingCaller):
     """Makes the requests of one store."""
 
     def __init__(self, store: str, client: HttpClient, source: TokenSource, settings: GcsSettings) -> None:
-        self.store = store
+        super().__init__(store)
         self.client = client
         self.source = source
         parts = urlsplit(settings.endpoint)
@@ -59,7 +50,7 @@ class Caller:
     ) -> AbstractAsyncContextManager[HttpResponse]:
         """Hand a request to the client."""
         token = await self.source.get()
-        all_headers = [_USER_AGENT, *headers]
+        all_headers = [USER_AGENT, *headers]
         if token is not None:
             all_headers.append(("authorization", token))
         pairs = [f"{name}={encode_value(value)}" for name, value in (*query, *self._always)]
@@ -106,13 +97,6 @@ class Caller:
         except ValueError as error:
             text = f"the answer cannot be read: {error}"
             raise Unavailable(text, store=self.store, operation=operation, key=key) from error
-
-    def placed(self, error: StoreError, operation: str, key: str | None) -> StoreError:
-        """The same error, saying where it happened."""
-        error.store = error.store or self.store
-        error.operation = error.operation or operation
-        error.key = key if error.key is None else error.key
-        return error
 
     async def refusal(
         self, operation: str, key: str | None, status: int, headers: Mapping[str, str], body: bytes

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from brigade.errors import PreconditionFailed, Rejected, SourceChanged, StoreError
+from brigade.errors import PreconditionFailed, Rejected, SourceChanged
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ByteRange, Condition
 from brigade.stores.gcs.attributes import Resource
 from brigade.stores.http.base import HttpResponse
-from brigade.stores.http.reader import CountingReader
+from brigade.stores.http.reader import CONTENT_RANGE, CountingReader, HeldExchange
 
 if TYPE_CHECKING:
     from brigade.stores.gcs.objects import ObjectCalls
 
 # Before the server's word that it is another one is taken, the object is looked at so often.
 _LOOKS = 3
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)").fullmatch
 # Without the word Google would decompress what is stored compressed.
 _AS_STORED = ("accept-encoding", "gzip")
 
@@ -34,7 +30,7 @@ class Wanted(NamedTuple):
     version_id: str | None
 
 
-class Opening:
+class Opening(HeldExchange):
     """The context of one `get`.
 
     The content comes without the attributes, so they are taken from a resource: one that a listing told lately, or one
@@ -42,12 +38,12 @@ class Opening:
     and the object is looked at again.
     """
 
-    __slots__ = ("_exchange", "_store", "_wanted")
+    __slots__ = ("_store", "_wanted")
 
     def __init__(self, store: ObjectCalls, wanted: Wanted) -> None:
+        super().__init__()
         self._store = store
         self._wanted = wanted
-        self._exchange: AbstractAsyncContextManager[HttpResponse] | None = None
 
     async def __aenter__(self) -> CountingReader:
         store, wanted = self._store, self._wanted
@@ -69,22 +65,16 @@ class Opening:
     async def _open(self, now: Resource, *, from_memory: bool) -> CountingReader:
         store, wanted = self._store, self._wanted
         caller = store.caller
-        try:
-            exchange = await caller.send("GET", caller.path(wanted.key), self._query(now), self._headers(now))
-            response = await exchange.__aenter__()
-        except StoreError as error:
-            raise caller.placed(error, "get", wanted.key) from error.__cause__
-        self._exchange = exchange
-        try:
+
+        async def accepted(response: HttpResponse) -> ObjectInfo:
             if response.status >= 300:
                 body = await response.read()
                 raise await caller.refusal("get", wanted.key, response.status, response.headers, body)
             self._check_generation(now, response.headers, from_memory)
-            reader = CountingReader(self._info(now, response), response, store.name)
-        except BaseException as error:
-            self._exchange = None
-            await exchange.__aexit__(type(error), error, error.__traceback__)
-            raise
+            return self._info(now, response)
+
+        sent = caller.send("GET", caller.path(wanted.key), self._query(now), self._headers(now))
+        reader = await self._opened(caller, wanted.key, sent, accepted)
         store.remember(wanted.key, now)
         return reader
 
@@ -124,7 +114,7 @@ class Opening:
         info = self._store.info("get", wanted.key, now, attributes=True)
         if wanted.byte_range is not None:
             first, length_bytes = wanted.byte_range
-            bounds = _CONTENT_RANGE(response.headers.get("content-range", ""))
+            bounds = CONTENT_RANGE(response.headers.get("content-range", ""))
             size_bytes = min(length_bytes, info.size_bytes - first)
             if bounds is None or (int(bounds[1]), int(bounds[2])) != (first, first + size_bytes - 1):
                 raise self._refused("the server does not answer byte ranges as asked")
@@ -136,9 +126,3 @@ class Opening:
 
     def _refused(self, text: str) -> Rejected:
         return self._store.rejected("get", self._wanted.key, text)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._exchange is not None:
-            await self._exchange.__aexit__(kind, error, trace)

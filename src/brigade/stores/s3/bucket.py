@@ -11,7 +11,8 @@ from brigade.errors import InvalidKey, NotFound, PreconditionFailed, Rejected, S
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, BytesBody, Capabilities, Condition
 from brigade.stores.checked import CheckedBody
-from brigade.stores.s3.caller import Answer, Caller
+from brigade.stores.http.calls import Answer
+from brigade.stores.s3.caller import Caller
 from brigade.stores.s3.headers import HeaderList, base64_of, info_from
 from brigade.stores.s3.settings import Encryption, S3Settings, Vendor
 from brigade.stores.s3.vendors import TRAITS

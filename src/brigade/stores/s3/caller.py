@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import NamedTuple
 
-from brigade import __version__
 from brigade.clock import Clock
 from brigade.errors import InvalidKey, StoreError
 from brigade.stores.base import Body
 from brigade.stores.http.base import HttpClient, HttpResponse
+from brigade.stores.http.calls import USER_AGENT, Answer, PlacingCaller, retry_after_seconds
 from brigade.stores.s3.credentials import CredentialSource
 from brigade.wire.encoding import encode_key
 from brigade.wire.s3errors import error_for
@@ -23,15 +22,6 @@ from brigade.wire.sigv4 import EMPTY_SHA256, Signer
 Headers = Sequence[tuple[str, str]]
 
 NO_HEADERS: Headers = ()
-_USER_AGENT = ("user-agent", f"brigade/{__version__}")
-
-
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def payload_hash_of(body: bytes | None) -> str:
@@ -48,7 +38,7 @@ class Place(NamedTuple):
     key_prefix: str
 
 
-class Caller:
+class Caller(PlacingCaller):
     """Makes the requests of one store. `place` and `signer` change only while the store is being opened."""
 
     def __init__(
@@ -62,7 +52,7 @@ class Caller:
         *,
         requester_pays: bool = False,
     ) -> None:
-        self.store = store
+        super().__init__(store)
         self.client = client
         self.place = place
         self.signer = signer
@@ -101,7 +91,7 @@ class Caller:
             all_headers = self.signer.sign(
                 credentials, method, path, query, all_headers, payload_hash, self._clock.now_ns()
             )
-        all_headers.append(_USER_AGENT)
+        all_headers.append(USER_AGENT)
         return self.client.send(method, f"{path}?{query}" if query else path, all_headers, body)
 
     async def ask(
@@ -138,13 +128,6 @@ class Caller:
             raise self.refusal(operation, key, *answer)
         return answer
 
-    def placed(self, error: StoreError, operation: str, key: str | None) -> StoreError:
-        """The same error, saying where it happened."""
-        error.store = error.store or self.store
-        error.operation = error.operation or operation
-        error.key = key if error.key is None else error.key
-        return error
-
     def refusal(
         self, operation: str, key: str | None, status: int, headers: Mapping[str, str], body: bytes
     ) -> StoreError:
@@ -163,17 +146,9 @@ class Caller:
             store=self.store,
             operation=operation,
             key=key,
-            retry_after_seconds=self._retry_after(headers.get("retry-after")),
+            retry_after_seconds=retry_after_seconds(headers.get("retry-after"), self._clock),
             hint=self._skew(headers) if code in ("RequestTimeTooSkewed", "RequestExpired") else "",
         )
-
-    def _retry_after(self, text: str | None) -> float | None:
-        if text is None:
-            return None
-        if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-            return float(text)
-        moment_ns = http_date_ns(text)
-        return max(0.0, (moment_ns - self._clock.now_ns()) / SECOND_NS) if moment_ns else None
 
     def _skew(self, headers: Mapping[str, str]) -> str:
         server_ns = http_date_ns(headers.get("date", ""))

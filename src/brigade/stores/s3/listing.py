@@ -5,7 +5,7 @@ from __future__ import annotations
 from brigade.errors import AccessDenied, ListingBroken, NotFound
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
-from brigade.stores.s3.caller import Answer
+from brigade.stores.http.calls import Answer
 from brigade.stores.s3.objects import ObjectCalls
 from brigade.stores.together import for_each
 from brigade.wire.encoding import encode_query

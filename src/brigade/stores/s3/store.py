@@ -17,7 +17,8 @@ from brigade.errors import (
     Unavailable,
     Unsupported,
 )
-from brigade.stores.s3.caller import Answer, Caller, payload_hash_of
+from brigade.stores.http.calls import Answer
+from brigade.stores.s3.caller import Caller, payload_hash_of
 from brigade.stores.s3.copying import CopyCalls
 from brigade.stores.s3.credentials import CredentialSource, credential_source
 from brigade.stores.s3.deleting import DeletingCalls

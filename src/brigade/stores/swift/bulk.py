@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from brigade.errors import StoreError
-from brigade.stores.swift.caller import Answer
+from brigade.stores.http.calls import Answer
 from brigade.stores.swift.failures import error_for
 from brigade.stores.swift.manifests import ManifestCalls
 from brigade.stores.together import for_each

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from brigade import __version__
 from brigade.clock import Clock
 from brigade.errors import AccessDenied, InvalidKey, StoreError, Unavailable
 from brigade.stores.base import Body, BytesBody
 from brigade.stores.http.base import HttpClient, HttpResponse
+from brigade.stores.http.calls import USER_AGENT, Answer, PlacingCaller, retry_after_seconds
 from brigade.stores.swift.failures import error_for
 from brigade.stores.swift.tokens import Token, TokenSource
 from brigade.wire.encoding import encode_key
-from brigade.wire.s3time import SECOND_NS, http_date_ns
 
 Headers = Sequence[tuple[str, str]]
 
 NO_HEADERS: Headers = ()
-_USER_AGENT = ("user-agent", f"brigade/{__version__}")
 
 
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Caller:
+class Caller(PlacingCaller):
     """Makes the requests of one store. `account_path` is the path of the account, encoded."""
 
     def __init__(self, store: str, client: HttpClient, account_path: str, tokens: TokenSource, clock: Clock) -> None:
-        self.store = store
+        super().__init__(store)
         self.client = client
         self.account_path = account_path
         self.tokens = tokens
@@ -90,13 +78,6 @@ class Caller:
             raise self.refusal(operation, key, answer)
         return answer
 
-    def placed(self, error: StoreError, operation: str, key: str | None) -> StoreError:
-        """The same error, saying where it happened."""
-        error.store = error.store or self.store
-        error.operation = error.operation or operation
-        error.key = key if error.key is None else error.key
-        return error
-
     def refusal(self, operation: str, key: str | None, answer: Answer) -> StoreError:
         """The error for a refused request."""
         return error_for(
@@ -105,16 +86,8 @@ class Caller:
             store=self.store,
             operation=operation,
             key=key,
-            retry_after_seconds=self._retry_after(answer.headers.get("retry-after")),
+            retry_after_seconds=retry_after_seconds(answer.headers.get("retry-after"), self._clock),
         )
-
-    def _retry_after(self, text: str | None) -> float | None:
-        if text is None:
-            return None
-        if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-            return float(text)
-        moment_ns = http_date_ns(text)
-        return max(0.0, (moment_ns - self._clock.now_ns()) / SECOND_NS) if moment_ns else None
 
 
 class _Exchange:
@@ -161,7 +134,7 @@ class _Exchange:
             await inner.__aexit__(kind, error, trace)
 
     async def _attempt(self, token: Token) -> HttpResponse:
-        headers = [*self._headers, ("x-auth-token", token.value), _USER_AGENT]
+        headers = [*self._headers, ("x-auth-token", token.value), USER_AGENT]
         exchange = self._client.send(self._method, self._target, headers, self._body)
         response = await exchange.__aenter__()
         self._inner = exchange

@@ -18,7 +18,8 @@ from brigade.errors import (
 )
 from brigade.objects import Attributes
 from brigade.stores.base import Capabilities
-from brigade.stores.swift.caller import Answer, Caller
+from brigade.stores.http.calls import Answer
+from brigade.stores.swift.caller import Caller
 from brigade.stores.swift.headers import HeaderList, attribute_headers
 from brigade.stores.swift.settings import SwiftSettings
 from brigade.wire.encoding import encode_query

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brigade.clock import Clock
 from brigade.errors import Corrupt, Rejected, StoreError
 from brigade.objects import SEGMENTED
-from brigade.stores.swift.caller import Answer
+from brigade.stores.http.calls import Answer
 from brigade.stores.swift.container import Container
 from brigade.stores.swift.headers import is_slo
 from brigade.stores.swift.settings import SwiftSettings

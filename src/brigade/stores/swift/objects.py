@@ -10,8 +10,8 @@ from brigade.stores.base import ALWAYS, Body, ByteRange, BytesBody, Condition, O
 from brigade.stores.checked import CheckedBody
 from brigade.stores.digests import md5_hex
 from brigade.stores.http.base import HttpResponse
+from brigade.stores.http.calls import Answer
 from brigade.stores.swift.bodies import HashedBody
-from brigade.stores.swift.caller import Answer
 from brigade.stores.swift.headers import HeaderList, info_from
 from brigade.stores.swift.reading import Opening, Wanted
 from brigade.stores.swift.sweeping import SweepingCalls

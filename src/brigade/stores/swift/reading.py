@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from brigade.errors import StoreError
-from brigade.objects import Checksum
+from brigade.objects import Checksum, ObjectInfo
 from brigade.stores.base import ByteRange, Condition
 from brigade.stores.http.base import HttpResponse
-from brigade.stores.http.reader import CountingReader
-from brigade.stores.swift.caller import Answer
+from brigade.stores.http.calls import Answer
+from brigade.stores.http.reader import CONTENT_RANGE, CountingReader, HeldExchange
 from brigade.stores.swift.headers import HeaderList, match_value
 
 if TYPE_CHECKING:
     from brigade.stores.swift.objects import ObjectCalls
-
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)").fullmatch
 
 
 class Wanted(NamedTuple):
@@ -46,7 +41,7 @@ class Wanted(NamedTuple):
         """False where the server did not give the range that was asked for."""
         if self.byte_range is None:
             return True
-        bounds = _CONTENT_RANGE(response.headers.get("content-range", ""))
+        bounds = CONTENT_RANGE(response.headers.get("content-range", ""))
         return (
             bounds is not None
             and int(bounds[1]) == self.byte_range.first
@@ -54,36 +49,27 @@ class Wanted(NamedTuple):
         )
 
 
-class Opening:
+class Opening(HeldExchange):
     """The context of one `get`."""
 
-    __slots__ = ("_exchange", "_store", "_wanted")
+    __slots__ = ("_store", "_wanted")
 
     def __init__(self, store: ObjectCalls, wanted: Wanted) -> None:
+        super().__init__()
         self._store = store
         self._wanted = wanted
-        self._exchange: AbstractAsyncContextManager[HttpResponse] | None = None
 
     async def __aenter__(self) -> CountingReader:
-        store = self._store
-        wanted = await store.prepared(self._wanted)
-        try:
-            exchange = store.caller.send("GET", store.path_of(wanted.key), wanted.headers())
-            response = await exchange.__aenter__()
-        except StoreError as error:
-            raise store.caller.placed(error, "get", wanted.key) from error.__cause__
-        self._exchange = exchange
-        try:
-            if response.status >= 300:
-                answer = Answer(response.status, response.headers, await response.read())
-                raise await store.unreadable(wanted.key, answer)
-            return CountingReader(store.accepted(wanted, response), response, store.name)
-        except BaseException as error:
-            await exchange.__aexit__(type(error), error, error.__traceback__)
-            raise
+        self._wanted = await self._store.prepared(self._wanted)
+        return await self._opened(self._store.caller, self._wanted.key, self._sent(), self._accepted)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._exchange is not None:
-            await self._exchange.__aexit__(kind, error, trace)
+    async def _sent(self) -> AbstractAsyncContextManager[HttpResponse]:
+        store, wanted = self._store, self._wanted
+        return store.caller.send("GET", store.path_of(wanted.key), wanted.headers())
+
+    async def _accepted(self, response: HttpResponse) -> ObjectInfo:
+        store, wanted = self._store, self._wanted
+        if response.status >= 300:
+            answer = Answer(response.status, response.headers, await response.read())
+            raise await store.unreadable(wanted.key, answer)
+        return store.accepted(wanted, response)

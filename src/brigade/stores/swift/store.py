@@ -8,7 +8,8 @@ from contextlib import suppress
 from brigade.clock import Clock
 from brigade.errors import Rejected, StoreError, Unavailable
 from brigade.objects import Grant
-from brigade.stores.swift.caller import Answer, Caller, account_path_of, origin_of
+from brigade.stores.http.calls import Answer
+from brigade.stores.swift.caller import Caller, account_path_of, origin_of
 from brigade.stores.swift.container import identity_of
 from brigade.stores.swift.copying import CopyCalls
 from brigade.stores.swift.listing import ListingCalls
