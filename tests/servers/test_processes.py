@@ -32,7 +32,7 @@ def is_alive(pid):
     return state != "Z"
 
 
-def wait_until(condition, seconds=5.0):
+def wait_until(condition, seconds=30.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
@@ -41,7 +41,7 @@ def wait_until(condition, seconds=5.0):
 
 def start(command, directory):
     helper = Helper(command, directory=directory, log=directory / "log")
-    helper.wait_ready(lambda: bool(helper.tail()), seconds=10)
+    helper.wait_ready(lambda: bool(helper.tail()), seconds=30)
     return helper
 
 
@@ -58,7 +58,7 @@ def test_a_stopped_helper_is_gone(command, tmp_path):
 def test_a_helper_that_ends_early_is_told_with_its_last_words(tmp_path):
     helper = Helper([sys.executable, "-c", "print('no room'); exit(3)"], directory=tmp_path, log=tmp_path / "log")
     with pytest.raises(StartFailed, match=r"ended with 3: no room"):
-        helper.wait_ready(lambda: False, seconds=10)
+        helper.wait_ready(lambda: False, seconds=30)
 
 
 def test_a_helper_that_is_never_ready_is_told(tmp_path):

@@ -177,7 +177,7 @@ async def test_a_hanging_request_waits_for_as_long_as_the_client_does(store, pro
     await write(store)
     proxy.add(ProxyFault("get", action))
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(1):
             await read(store)
     proxy.assert_all_fired()
 

@@ -174,7 +174,7 @@ class SigningClient:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         try:
-            return await asyncio.wait_for(reader.read(), 10) if wait else b""
+            return await asyncio.wait_for(reader.read(), 30) if wait else b""
         finally:
             writer.close()
 

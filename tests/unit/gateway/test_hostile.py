@@ -64,14 +64,13 @@ async def test_a_parameter_that_is_not_utf_8_is_refused(open_scene):
 
 
 async def test_a_client_that_dribbles_its_head_is_dropped(open_scene):
-    scene = await open_scene(limits=Limits(idle_timeout_seconds=0.3))
+    scene = await open_scene(limits=Limits(idle_timeout_seconds=1.0))
     reader, writer = await asyncio.open_connection("127.0.0.1", scene.client.port)
-    async with asyncio.timeout(5):
-        for byte in b"GET /b/k HTTP/1.1\r\nHost: h\r\nX: 1234567890":
-            writer.write(bytes([byte]))
+    writer.write(b"GET /b/k HTTP/1.1\r\nHost: h\r\nX: ")
+    async with asyncio.timeout(30):
+        while not (reader.at_eof() or writer.is_closing()):
+            writer.write(b"1")
             await asyncio.sleep(0.02)
-            if reader.at_eof() or writer.is_closing():
-                break
         # What was sent after the end makes it a reset.
         with suppress(ConnectionResetError):
             assert await reader.read() == b""
@@ -79,9 +78,9 @@ async def test_a_client_that_dribbles_its_head_is_dropped(open_scene):
 
 
 async def test_a_client_that_stops_amid_its_body_is_refused_and_its_store_released(open_scene):
-    scene = await open_scene(limits=Limits(idle_timeout_seconds=0.3))
+    scene = await open_scene(limits=Limits(idle_timeout_seconds=1.0))
     headers = [*scene.client.sign("PUT", "/b/k"), ("content-length", "1000000"), ("connection", "close")]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await scene.client.raw(scene.client.request_bytes("PUT", "/b/k", headers, b"x" * 100_000))
         await scene.store.cut_short.wait()
     assert code_of(answer) == "RequestTimeout"
@@ -89,7 +88,7 @@ async def test_a_client_that_stops_amid_its_body_is_refused_and_its_store_releas
 
 
 async def test_a_client_that_takes_nothing_is_dropped(open_scene):
-    scene = await open_scene(limits=Limits(idle_timeout_seconds=0.3))
+    scene = await open_scene(limits=Limits(idle_timeout_seconds=1.0))
     gone = asyncio.Event()
 
     async def endless(writer):
@@ -104,7 +103,7 @@ async def test_a_client_that_takes_nothing_is_dropped(open_scene):
     scene.store.answers.append(endless)
     _, writer = await asyncio.open_connection("127.0.0.1", scene.client.port, limit=1024)
     writer.write(scene.client.request_bytes("GET", "/b/k", scene.client.sign("GET", "/b/k")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await gone.wait()
     writer.close()
 

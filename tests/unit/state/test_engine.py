@@ -241,26 +241,21 @@ async def test_a_postgres_without_rights_is_named(postgres_schema_url: str) -> N
     await state.close()
 
 
-def test_opening_an_existing_file_is_cheap_and_needs_no_alembic(tmp_path: Path) -> None:
-    """Beyond the imports at most 40 ms of CPU, measured in a fresh process, as a command pays it."""
+def test_opening_an_existing_file_needs_no_alembic(tmp_path: Path) -> None:
+    """Alembic alone would cost a command more than all the rest of opening the state."""
     program = f"""
-import asyncio, sys, time
+import asyncio, sys
 from brigade.clock import SystemClock
 from brigade.state.state import State
 async def main():
-    before = time.process_time()
     state = await State.open("sqlite:///{tmp_path}/brigade.db", clock=SystemClock())
-    spent = time.process_time() - before
     await state.close()
-    assert "alembic" not in sys.modules and "psycopg" not in sys.modules
-    return spent
-print(asyncio.run(main()))
+asyncio.run(main())
+print({{"alembic", "psycopg"}} & set(sys.modules))
 """
-    spent = [
-        float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(spent[1:]) < 0.040
+    for _ in range(2):
+        answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout == "set()\n"
 
 
 def test_the_values_at_the_border_cost_no_sqlalchemy() -> None:

@@ -145,7 +145,7 @@ async def test_a_body_left_early_drops_the_connection(serve: Any, connect: Any) 
             async for piece in response.chunks():
                 assert piece
                 break
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 30)
         gone.clear()
         assert server.connections == number
 

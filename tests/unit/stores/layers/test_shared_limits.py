@@ -64,7 +64,7 @@ async def test_places_go_in_the_order_of_asking(clock):
 async def test_reads_and_calls_do_not_wait_for_each_other_because_a_copy_needs_both(clock):
     limits = SharedLimits(clock=clock, concurrency=1)
     await limits.enter(limits.reads)
-    await asyncio.wait_for(limits.enter(limits.calls), 1)
+    await asyncio.wait_for(limits.enter(limits.calls), 30)
 
 
 async def test_throttling_halves_the_places_once_for_calls_of_one_time(clock):
@@ -106,7 +106,7 @@ async def test_a_grown_limit_wakes_those_who_wait(clock):
     await settle()
     for _ in range(10):
         limits.leave(limits.reads, await limits.enter(limits.reads))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
 
 
 @pytest.mark.parametrize("place_was_given", [False, True])
@@ -124,7 +124,7 @@ async def test_a_call_cancelled_while_it_waits_takes_no_place_with_it(clock, pla
         limits.leave(limits.calls, epoch)
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(limits.enter(limits.calls), 1)
+    await asyncio.wait_for(limits.enter(limits.calls), 30)
     assert limits.calls.active == 1
 
 

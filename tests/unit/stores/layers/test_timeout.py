@@ -13,6 +13,8 @@ from brigade.stores.layers.timeout import TimedStore, Timeouts
 from brigade.testing.bodies import StreamBody
 
 SHORT = Timeouts(call_seconds=0.05, slow_call_seconds=0.05, idle_seconds=0.05, slowest_bytes_per_second=1e9)
+# Where nothing is to be given up: long enough that a busy machine does not hold up one step for all of it.
+PATIENT = Timeouts(call_seconds=0.5, slow_call_seconds=0.5, idle_seconds=0.5, slowest_bytes_per_second=1e9)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ async def test_opening_that_hangs_is_given_up(build):
 
 
 async def test_calls_in_time_go_through_as_they_are(build, inner):
-    store, _ = build()
+    store, _ = build(timeouts=PATIENT)
     await store.put("a", StreamBody([b"12", b"3"]), attributes=NO_ATTRIBUTES)
     async with store.get("a") as reader:
         assert b"".join([chunk async for chunk in reader.chunks()]) == b"123"
@@ -119,7 +121,7 @@ class Slow:
 
 
 async def test_a_body_may_take_long_as_long_as_it_moves():
-    store = TimedStore(Slow(0.03, 0.03, 0.03, 0.03), SHORT)
+    store = TimedStore(Slow(0.2, 0.2, 0.2, 0.2), PATIENT)
     assert await store.put("a", StreamBody([b"x"] * 4), attributes=NO_ATTRIBUTES) == b"xxxx"
     async with store.get("a") as reader:
         assert [chunk async for chunk in reader.chunks()] == [b"x"] * 4
@@ -142,18 +144,18 @@ async def test_a_slow_source_is_not_held_against_the_target():
 
         async def chunks(self):
             for _ in range(2):
-                await asyncio.sleep(0.12)
+                await asyncio.sleep(0.7)
                 yield b"x"
 
-    store = TimedStore(Slow(0.0, 0.0), SHORT)
+    store = TimedStore(Slow(0.0, 0.0), PATIENT)
     assert await store.put("a", SlowBody(), attributes=NO_ATTRIBUTES) == b"xx"
 
 
 async def test_a_slow_reader_is_not_held_against_the_store():
-    store = TimedStore(Slow(0.0, 0.0), SHORT)
+    store = TimedStore(Slow(0.0, 0.0), PATIENT)
     async with store.get("a") as reader:
         async for _ in reader.chunks():
-            await asyncio.sleep(0.12)
+            await asyncio.sleep(0.7)
 
 
 def test_a_body_in_memory_gets_its_time_by_size():
