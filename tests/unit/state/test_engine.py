@@ -253,9 +253,8 @@ async def main():
 asyncio.run(main())
 print({{"alembic", "psycopg"}} & set(sys.modules))
 """
-    for _ in range(2):
-        answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert answer.stdout == "set()\n"
+    command = [sys.executable, "-c", program]
+    assert [subprocess.run(command, check=True, capture_output=True).stdout for _ in range(2)] == [b"set()\n"] * 2
 
 
 def test_the_values_at_the_border_cost_no_sqlalchemy() -> None:
