@@ -46,6 +46,7 @@ def still_there(pids: list[int]) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.timeout(200)
 async def test_a_demo_that_is_kept_goes_on_until_it_is_ended_and_leaves_nothing(brigade, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()

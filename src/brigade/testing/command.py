@@ -16,7 +16,7 @@ from brigade.clock import SystemClock
 from brigade.testing.buckets import Bucket
 
 _REPORT = "report.jsonl"
-_SECONDS = 50.0
+_SECONDS = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Command:
 
     async def _read_until(self, stream: asyncio.StreamReader | None, words: str) -> str:
         assert stream is not None
-        async with asyncio.timeout(_SECONDS / 2):
+        async with asyncio.timeout(_SECONDS):
             while line := (await stream.readline()).decode():
                 if words in line:
                     return line.strip()
@@ -141,7 +141,7 @@ class Command:
 
     async def reached(self, process: asyncio.subprocess.Process, condition: Callable[[], object]) -> None:
         """Wait for a moment of a process under way."""
-        async with asyncio.timeout(_SECONDS / 2):
+        async with asyncio.timeout(_SECONDS):
             while not condition():
                 assert process.returncode is None, "it ended before that moment"
                 await self._clock.sleep(0.005)
