@@ -163,3 +163,31 @@ async def test_what_fails_in_the_first_comparison_is_parked_and_each_later_one_t
     await until(is_well)
     process.send_signal(signal.SIGTERM)
     assert (await brigade.ended(process)).code == 0
+
+
+@pytest.mark.timeout(120)
+async def test_what_failed_in_the_only_comparison_and_was_mended_live_is_in_step(brigade, tmp_path):
+    source, root = tmp_path / "source", tmp_path / "files"
+    source.mkdir()
+    (source / "bad").write_bytes(b"poison")
+    (root / "bad").mkdir(parents=True)
+    (root / "bad" / "one").write_bytes(b"1")
+    brigade.replications = {"files": {"source": "./source", "target": "./files", "live": ["watch"]}}
+    brigade.write_config()
+    process = await brigade.start("run")
+
+    async def stands(*expected) -> bool:
+        (line,) = (await brigade("status", "--json")).lines
+        return line["last_run"] is not None and (line["state"], line["last_run"]["result"]) == expected
+
+    async def is_parked() -> bool:
+        return [line["state"] for line in await failing(brigade)] == ["parked"]
+
+    await until(is_parked)
+    assert await stands("failing", "failed")
+    shutil.rmtree(root / "bad")
+    assert (await brigade("retry", "files")).code == 0
+    await until(lambda: stands("in step", "failed"))
+    assert (root / "bad").read_bytes() == b"poison"
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process)).code == 0

@@ -100,6 +100,7 @@ class StatusShape(BaseModel):
     backlog: int = Field(description="Keys that wait or are in work")
     lag_seconds: float = Field(description="Age of the oldest change that waits, 0 if none does")
     parked: int = Field(description="Keys that were given up until somebody decides")
+    dismissed: int = Field(description="Keys that somebody decided to leave since the last run began")
     last_run: RunShape | None
 
     @classmethod
@@ -113,6 +114,7 @@ class StatusShape(BaseModel):
             backlog=status.backlog,
             lag_seconds=status.lag_seconds,
             parked=status.parked,
+            dismissed=status.dismissed,
             last_run=run,
         )
 

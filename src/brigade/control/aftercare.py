@@ -29,13 +29,16 @@ class Unsettled:
         """Of no interest here."""
 
 
-async def hand_over(state: State, replication_id: int, result: RunResult, failed: Sequence[str]) -> None:
+async def hand_over(state: State, replication_id: int, run_id: int, result: RunResult, failed: Sequence[str]) -> None:
     """Have the follower look at what failed, so that it is tried again and then parked with its reason.
 
     What only rests until the run is over, lest that copy again what is gone, is looked at now. After a run that saw
-    everything parked keys are looked at as well: it may have made them right.
+    everything parked keys are looked at as well: it may have made them right. And then it is on record that these keys
+    are the backlog's: if all that failed in the run are, it is told by them alone whether the run's trouble is mended.
     """
     await state.backlog.mark(replication_id, failed, live=False)
     await state.backlog.wake_resting(replication_id)
     if result.incomplete is None:
         await state.backlog.unpark(replication_id)
+        if failed and result.refusal is None:
+            await state.control.handovers.add(replication_id, run_id, len(failed))

@@ -31,6 +31,7 @@ class Took(NamedTuple):
 
     began_ns: int
     result: RunResult | None
+    run_id: int
 
 
 class _Known(NamedTuple):
@@ -58,7 +59,7 @@ class SharedRuns:
         run = await self.state.runs.last(known.replication_id)
         if run is not None and run.policy == known.policy and run.state is not RunState.RUNNING:
             if run.started_ns > since_ns and _saw_everything(run):
-                return Took(run.started_ns, None)
+                return Took(run.started_ns, None, run.id)
             run = None
         if run is not None and not await self._may_join(run, known, since_ns):
             run = None
@@ -106,9 +107,9 @@ class SharedRuns:
                     result = await take_part(self.state, run, job, Colleague(self.owner, left_out))
             except Cancelled as error:
                 tell(str(error))
-                return Took(run.started_ns, None)
+                return Took(run.started_ns, None, run.id)
             await report.drop_older(known.replication_id)
-            return Took(run.started_ns, result)
+            return Took(run.started_ns, result, run.id)
 
     async def _begin(self, known: _Known) -> Run:
         try:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import NamedTuple
 
 from brigade.clock import Clock
 from brigade.decide.wildcards import is_whole_store
 from brigade.errors import UsageError
-from brigade.state.rows import Lag, ReplicationRow, Run, RunState
+from brigade.state.rows import Handover, Lag, ReplicationRow, Run, RunKind, RunState
 from brigade.state.state import State
 
 _SECOND_NS = 1_000_000_000
 _NO_LAG = Lag(0, None, 0)
+_CUT_OFF = (RunState.INTERRUPTED, RunState.CANCELLED)
+_LOOKED_BACK = 10
 
 
 class Standing(StrEnum):
     """How a replication stands; the first that fits, from the top.
 
-    `PAUSED`: somebody has ordered it to rest. `FAILING`: something is parked, or the last run did not end well. `RUNNING`: a run goes on. `BEHIND`: keys wait, or
-    the last run was cut off. `NEW`: it has never run. `IN_STEP`: the last run ended in step and nothing waits.
+    `PAUSED`: somebody has ordered it to rest. `FAILING`: something is parked, or the last run did not end well and its
+    trouble is not known to be mended. `RUNNING`: a run goes on. `BEHIND`: keys wait, or the last run was cut off. `NEW`:
+    it has never run. `IN_STEP`: nothing waits, and the last run ended in step, or all that failed in it was made right
+    since then, key by key.
     """
 
     PAUSED = "paused"
@@ -71,27 +76,49 @@ async def status(
     if names:
         _refuse_unknown(names, chosen)
         chosen = [(name, row) for name, row in chosen if any(_is_named(name, each) for each in names)]
-    lags, newest, dismissed = (
-        await state.backlog.lags(),
-        await state.runs.newest(),
-        await state.backlog.dismissed_lately(),
-    )
-    orders, now_ns = await state.control.orders.all(), clock.now_ns()
-    paused = {name for name, order in orders.items() if order.paused}
+    book = await _read(state, clock)
     return [
-        _status(
-            name,
-            row.id if row is not None else None,
-            lags.get(row.id, _NO_LAG) if row is not None else _NO_LAG,
-            newest.get(row.id) if row is not None else None,
-            dismissed.get(row.id, 0) if row is not None else 0,
-            now_ns,
-            paused=any(_is_named(name, each) for each in paused),
-        )
+        _status(name, row.id if row is not None else None, book)
         for name, row in chosen
         # A whole store is its buckets; it has a line of its own only while notes of buckets wait or are parked.
-        if row is None or row.id in lags or not is_whole_store(row.identity)
+        if row is None or row.id in book.lags or not is_whole_store(row.identity)
     ]
+
+
+class _Book(NamedTuple):
+    """What the state says of all of them, by number. `telling`: the run that tells how it stands."""
+
+    now_ns: int
+    newest: Mapping[int, Run]
+    telling: Mapping[int, Run]
+    handovers: Mapping[int, Handover]
+    lags: Mapping[int, Lag]
+    dismissed: Mapping[int, int]
+    paused: AbstractSet[str]
+
+
+async def _read(state: State, clock: Clock) -> _Book:
+    now_ns = clock.now_ns()
+    newest = await state.runs.newest()
+    telling = {number: await _telling(state, run, now_ns) for number, run in newest.items()}
+    handovers = await state.control.handovers.all()
+    # What a run has handed over is looked for in the backlog after that, or else it could seem to be mended.
+    lags = await state.backlog.lags()
+    orders = await state.control.orders.all()
+    paused = {name for name, order in orders.items() if order.paused}
+    return _Book(now_ns, newest, telling, handovers, lags, await state.backlog.dismissed_lately(), paused)
+
+
+async def _telling(state: State, run: Run, now_ns: int) -> Run:
+    """A verify that was cut off has changed nothing and found nothing out: the run before it counts."""
+    if not _is_vain(run, now_ns):
+        return run
+    earlier = await state.runs.history(run.replication_id, _LOOKED_BACK, before=run)
+    return next((each for each in earlier if not _is_vain(each, now_ns)), run)
+
+
+def _is_vain(run: Run, now_ns: int) -> bool:
+    return run.kind is RunKind.VERIFY and _result(run, now_ns) in _CUT_OFF
 
 
 def _rows_of(
@@ -117,13 +144,27 @@ def _is_named(name: str, wanted: str) -> bool:
     return name == wanted or name.startswith(f"{wanted}/")
 
 
-def _status(
-    name: str, row_id: int | None, lag: Lag, last: Run | None, dismissed: int, now_ns: int, *, paused: bool
-) -> Status:
-    result = None if last is None else _result(last, now_ns)
-    waited_ns = 0 if lag.oldest_marked_ns is None else max(0, now_ns - lag.oldest_marked_ns)
-    standing = Standing.PAUSED if paused else _standing(lag, result)
-    return Status(name, standing, lag.length, waited_ns / _SECOND_NS, lag.parked, dismissed, last, result, row_id)
+def _status(name: str, number: int | None, book: _Book) -> Status:
+    if number is None:
+        standing = Standing.PAUSED if _is_paused(name, book) else Standing.NEW
+        return Status(name, standing, 0, 0.0, 0, 0, None, None)
+    lag, last = book.lags.get(number, _NO_LAG), book.newest.get(number)
+    waited_ns = 0 if lag.oldest_marked_ns is None else max(0, book.now_ns - lag.oldest_marked_ns)
+    return Status(
+        name,
+        Standing.PAUSED if _is_paused(name, book) else _standing(number, lag, book),
+        lag.length,
+        waited_ns / _SECOND_NS,
+        lag.parked,
+        book.dismissed.get(number, 0),
+        last,
+        None if last is None else _result(last, book.now_ns),
+        number,
+    )
+
+
+def _is_paused(name: str, book: _Book) -> bool:
+    return any(_is_named(name, each) for each in book.paused)
 
 
 def _result(run: Run, now_ns: int) -> RunState:
@@ -132,11 +173,23 @@ def _result(run: Run, now_ns: int) -> RunState:
     return RunState.INTERRUPTED if gone else run.state
 
 
-def _standing(lag: Lag, result: RunState | None) -> Standing:
-    if lag.parked or result in (RunState.FAILED, RunState.REFUSED):
+def _standing(number: int, lag: Lag, book: _Book) -> Standing:
+    run = book.telling.get(number)
+    result = None if run is None else _result(run, book.now_ns)
+    if lag.parked or result is RunState.REFUSED:
+        return Standing.FAILING
+    if run is not None and result is RunState.FAILED and not _is_mended(run, lag, book.handovers.get(number)):
         return Standing.FAILING
     if result is RunState.RUNNING:
         return Standing.RUNNING
-    if lag.length or result is RunState.INTERRUPTED:
+    if lag.length or result in _CUT_OFF:
         return Standing.BEHIND
     return Standing.NEW if result is None else Standing.IN_STEP
+
+
+def _is_mended(run: Run, lag: Lag, handover: Handover | None) -> bool:
+    """True if the run saw everything, all that failed in it went to the backlog, and nothing of that waits any more."""
+    failed = run.counts.get("failed", 0) + run.counts.get("conflicts", 0)
+    if handover is None or handover.run_id != run.id or handover.keys < failed:
+        return False
+    return lag.oldest_marked_ns is None or lag.oldest_marked_ns > handover.at_ns

@@ -7,6 +7,7 @@ from brigade.state.activity import Activity
 from brigade.state.audit import Audit
 from brigade.state.documents import Documents
 from brigade.state.engine import Database
+from brigade.state.handovers import Handovers
 from brigade.state.keepsakes import Keepsakes
 from brigade.state.orders import Orders
 from brigade.state.outcomes import Outcomes
@@ -24,5 +25,6 @@ class ControlState:
         self.sessions = Sessions(database, clock)
         self.keepsakes = Keepsakes(database)
         self.audit = Audit(database, clock)
+        self.handovers = Handovers(database, clock)
         self.outcomes = Outcomes(database)
         self.activity = Activity(database, clock)

@@ -78,6 +78,14 @@ class Run(NamedTuple):
     fence: int
 
 
+class Handover(NamedTuple):
+    """How many failed keys of a run went to the backlog, and when the last of them did."""
+
+    run_id: int
+    keys: int
+    at_ns: int
+
+
 class RangeState(StrEnum):
     """The life of a range: it waits for a worker, is being listed and copied, is listed, has nothing left to do."""
 

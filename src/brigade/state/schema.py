@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -228,6 +228,16 @@ answers = Table(
     Column("name", Text, primary_key=True),
     Column("ask", Text, primary_key=True),
     Column("asked_ns", BigInteger, nullable=False),
+)
+
+# Of the newest run whose failed keys went to the backlog: how many did, and when the last of them.
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("replication_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("key_count", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
 )
 
 tokens = Table(

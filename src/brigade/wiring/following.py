@@ -206,7 +206,7 @@ class ScheduleUnit(Unit):
             metered.result = took.result
         if work.followed and took.result is not None:
             number = await scene.state.replications.ensure(work.name, work.identity)
-            await hand_over(scene.state, number, took.result, left.keys)
+            await hand_over(scene.state, number, took.run_id, took.result, left.keys)
         return took
 
 

@@ -50,17 +50,17 @@ async def test_what_rests_until_the_run_is_over_is_looked_at_then(state: State):
             await state.backlog.release([claim], 1800)
         else:
             await state.backlog.retry(claim, 1800, "no")
-    await hand_over(state, 1, RunResult(incomplete="broke off"), [])
+    await hand_over(state, 1, 7, RunResult(incomplete="broke off"), [])
     assert await claimed(state) == {"gone"}
 
 
 async def test_after_a_whole_run_the_follower_looks_at_what_failed_and_what_is_parked(state: State):
     await parked(state)
-    await hand_over(state, 1, RunResult(), ["failed"])
+    await hand_over(state, 1, 7, RunResult(), ["failed"])
     assert await claimed(state) == {"failed", "parked"}
 
 
 async def test_after_a_run_that_could_not_see_everything_parked_keys_stay_parked(state: State):
     await parked(state)
-    await hand_over(state, 1, RunResult(incomplete="the listing broke"), ["failed"])
+    await hand_over(state, 1, 7, RunResult(incomplete="the listing broke"), ["failed"])
     assert await claimed(state) == {"failed"}

@@ -52,14 +52,14 @@ class Fleet:
     async def job(self, since_ns: int) -> Took:
         newest = max([*self.began, self.others_began or 0.0])
         if newest * SECOND_NS > since_ns:
-            return Took(round(newest * SECOND_NS), None)
+            return Took(round(newest * SECOND_NS), None, 1)
         began = self.clock.now_seconds
         self.clock.now_seconds += 10
         result = self.results.pop(0) if self.results else RunResult()
         if isinstance(result, Exception):
             raise result
         self.began.append(began)
-        return Took(round(began * SECOND_NS), result)
+        return Took(round(began * SECOND_NS), result, 1)
 
     async def jobs(self):
         return [("r", self.job)]

@@ -102,7 +102,7 @@ async def test_who_is_due_begins_and_who_comes_later_has_nothing_to_do(bench):
     first = await bench.take_part()
     assert (first.result.counts.copied, first.result.in_step, first.result.here) == (1, True, None)
     later = await bench.take_part(runs=SharedRuns(bench.state, bench.clock))
-    assert later == (first.began_ns, None)
+    assert later == (first.began_ns, None, first.run_id)
     assert (await bench.take_part(since_ns=first.began_ns)).result.counts.skipped == 1
 
 

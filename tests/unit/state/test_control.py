@@ -8,7 +8,7 @@ from brigade.errors import Exists, Missing, Stale
 from brigade.state.activity import KEPT_ROWS, KEPT_SECONDS
 from brigade.state.control_rows import Ask, DocumentKind, Order, Sample, TokenRow
 from brigade.state.owner import Owner
-from brigade.state.rows import RunKind, RunState
+from brigade.state.rows import Handover, RunKind, RunState
 from brigade.state.state import State
 from brigade.testing.clock import ManualClock
 
@@ -157,3 +157,16 @@ async def test_the_newest_runs_of_all_replications_come_by_the_page(state: State
     newest = await state.runs.latest(2)
     assert [run.id for run in newest] == [runs[2].id, runs[1].id]
     assert [run.id for run in await state.runs.latest(9, before_id=newest[-1].id)] == [runs[0].id]
+
+
+async def test_handed_over_keys_are_counted_for_the_newest_run_that_had_any(state: State, clock: ManualClock) -> None:
+    handovers = state.control.handovers
+    assert await handovers.all() == {}
+    await handovers.add(1, 5, 2)
+    clock.advance(1)
+    await handovers.add(1, 5, 3)
+    await handovers.add(2, 4, 1)
+    assert await handovers.all() == {1: Handover(5, 5, clock.now_ns()), 2: Handover(4, 1, clock.now_ns())}
+    await handovers.add(1, 6, 1)
+    await handovers.add(1, 5, 9)
+    assert (await handovers.all())[1] == Handover(6, 1, clock.now_ns())
