@@ -27,6 +27,7 @@ TOKEN_FILE_VARIABLE = "BRIGADE_TOKEN_FILE"  # noqa: S105
 _PREFIX = "/api/v1"
 _TIMEOUT_SECONDS = 60
 _PART_BYTES = 64 * 1024
+_MOST_A_PAGE = 500
 
 T = TypeVar("T")
 
@@ -98,6 +99,16 @@ async def pages(client: Client, path: str, query: Mapping[str, str], cursor: str
         if page["next"] is None:
             return
         place = {cursor: page["next"]}
+
+
+async def some(client: Client, path: str, query: Mapping[str, str], limit: int, cursor: str = "after") -> list[Any]:
+    """The first so many items, however many pages that takes."""
+    found: list[Any] = []
+    async for item in pages(client, path, {**query, "limit": str(min(limit, _MOST_A_PAGE))}, cursor):
+        found.append(item)
+        if len(found) == limit:
+            break
+    return found
 
 
 def given(**values: str | None) -> dict[str, str]:

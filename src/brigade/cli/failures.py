@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, given, pages, with_client
+from brigade.cli.asking import asking, tell_each
+from brigade.cli.client import Client, given, pages
 from brigade.cli.text import one_line, quote_key, second
 from brigade.errors import UsageError
 
@@ -21,24 +22,26 @@ _AT_ONCE = "1000"
 
 
 @app.command()
-def failures(
+@asking(needs_config=False)
+async def failures(
+    client: Client,
     replication: options.OfReplication = None,
     by_reason: Annotated[
         bool, typer.Option("--by-reason", help="Count each reason and show some of its keys.")
     ] = False,
     reason: options.Reason = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="parked|retrying", help="Only those that were given up, or not.")
+    ] = None,
     dismissed: Annotated[bool, typer.Option("--dismissed", help="Show those that were dismissed instead.")] = False,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
     """Show the keys that cannot be made right: parked ones, and those that are still tried again."""
-    if dismissed and by_reason:
-        raise UsageError("--dismissed is not counted by reason", hint="drop one of the two")
-    query = {**given(replication=replication, reason=reason), "limit": _AT_ONCE}
+    if dismissed + by_reason + (only is not None) > 1:
+        raise UsageError("--dismissed, --by-reason and --only exclude each other", hint="drop one of them")
+    query = {**given(replication=replication, reason=reason, state=only), "limit": _AT_ONCE}
     show = _show_dismissed if dismissed else _show_reasons if by_reason else _show_keys
-    with_client(lambda client: show(client, query, as_json=as_json), api, config, state, needs_config=False)
+    await show(client, query, as_json=as_json)
 
 
 async def _show_keys(client: Client, query: Mapping[str, str], *, as_json: bool) -> None:
@@ -61,14 +64,12 @@ async def _show_reasons(client: Client, query: Mapping[str, str], *, as_json: bo
 
 async def _show_dismissed(client: Client, query: Mapping[str, str], *, as_json: bool) -> None:
     found = (await client.ask("GET", "/failures/dismissed", query=query)).value
-    for each in found:
-        if as_json:
-            typer.echo(json.dumps(each))
-        else:
-            what = f"{second(each['dismissed_at'])}  {one_line(each['replication'])}  {quote_key(each['key'])}"
-            typer.echo(f"{what}  {one_line(each['reason'])}  note: {one_line(each['note'])}")
-    if not found and not as_json:
-        typer.echo("nothing was dismissed")
+    tell_each(found, _dismissed_as_text, as_json=as_json, none="nothing was dismissed")
+
+
+def _dismissed_as_text(each: Mapping[str, Any]) -> str:
+    what = f"{second(each['dismissed_at'])}  {one_line(each['replication'])}  {quote_key(each['key'])}"
+    return f"{what}  {one_line(each['reason'])}  note: {one_line(each['note'])}"
 
 
 def _key_as_text(failure: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +36,7 @@ OfReplication = Annotated[
     str | None, typer.Argument(metavar="[REPLICATION]", help="A name, as the configuration and `status` tell it.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Only where the reason holds this text.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="So many at most.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Setting = Annotated[
     list[str] | None,
@@ -106,6 +108,11 @@ def values_of(settings: list[str] | None) -> dict[str, Any]:
             raise UsageError("--set takes KEY=VALUE")
         values[key] = read_document(text, f"--set {key}").values
     return values
+
+
+def setting_lines(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as `show` verbs tell them, a line each."""
+    return [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()]
 
 
 def selection(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, segment, with_client
+from brigade.cli.asking import DONE, asking, tell, tell_each
+from brigade.cli.client import Client, given, segment
 from brigade.cli.text import one_line, second
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app = typer.Typer(
 _PREVIEW = "preview"
 
 Replication = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")]
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")]
 
 
 @app.callback()
@@ -30,204 +32,175 @@ def replication() -> None:
 
 
 @app.command(name="list")
-def list_all(
-    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
-) -> None:
+@asking()
+async def list_all(client: Client, as_json: options.Json = False) -> None:
     """List the replications, of the file and set up at run time, and how they stand."""
-
-    async def ask(client: Client) -> None:
-        for each in (await client.ask("GET", "/replications")).value:
-            typer.echo(json.dumps(each) if as_json else _line(each))
-
-    with_client(ask, api, config, state)
+    found = (await client.ask("GET", "/replications")).value
+    tell_each(found, _line, as_json=as_json, none="there is no replication")
 
 
 @app.command()
-def show(
-    name: Replication,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+@asking()
+async def show(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """Show one replication: its settings, its orders, how it stands."""
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", f"/replications/{segment(name)}")).value
-        typer.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
-
-    with_client(ask, api, config, state)
+    found = (await client.ask("GET", _place(name))).value
+    tell(found, "\n".join(_lines(found)), as_json=as_json)
 
 
 @app.command()
-def create(
+@asking()
+async def create(
+    client: Client,
     name: Replication,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
+    source: Source,
+    target: Target,
     settings: options.Setting = None,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """Set up a replication. `brigade run` begins with it within a second or so."""
-
-    async def ask(client: Client) -> None:
-        wanted = {"source": source, "target": target, **options.values_of(settings)}
-        await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
-        typer.echo(f"{one_line(name)} is set up")
-
-    with_client(ask, api, config, state)
+    wanted = {"source": source, "target": target, **options.values_of(settings)}
+    made = await client.ask("POST", "/replications", body={"name": name, "settings": wanted})
+    tell(made.value, f"{one_line(name)} is set up", as_json=as_json)
 
 
 @app.command()
-def preview(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Where the objects come from: store:bucket/prefix.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where they go.")],
-    settings: options.Setting = None,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+@asking()
+async def preview(
+    client: Client, source: Source, target: Target, settings: options.Setting = None, as_json: options.Json = False
 ) -> None:
     """Tell what a replication would do, and set up nothing. Looks at both sides for some seconds at most."""
-    from brigade.cli.previewed import preview_lines
-
-    async def ask(client: Client) -> None:
-        wanted = {"source": source, "target": target, **options.values_of(settings)}
-        body = {"name": _PREVIEW, "settings": wanted}
-        found = (await client.ask("POST", "/replications/preview", body=body)).value
-        typer.echo(json.dumps(found) if as_json else "\n".join(preview_lines(found)))
-
-    with_client(ask, api, config, state)
+    wanted = {"source": source, "target": target, **options.values_of(settings)}
+    await _preview(client, _PREVIEW, wanted, as_json=as_json)
 
 
 @app.command()
-def change(
+@asking()
+async def change(
+    client: Client,
     name: Replication,
     settings: options.Setting = None,
     is_preview: Annotated[
         bool, typer.Option("--preview", help="Tell what it would do with these settings, and change nothing.")
     ] = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """Change settings of a replication that was set up at run time; those not named stay. An empty value takes one away."""
-    from brigade.cli.previewed import preview_lines
-
-    async def ask(client: Client) -> None:
-        place = f"/replications/{segment(name)}"
-        seen = await client.ask("GET", place)
-        wanted = {**seen.value["settings"], **options.values_of(settings)}
-        wanted = {key: value for key, value in wanted.items() if value is not None}
-        if is_preview:
-            body = {"name": name, "settings": wanted}
-            found = (await client.ask("POST", "/replications/preview", body=body)).value
-            typer.echo("\n".join(preview_lines(found)))
-            return
-        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
-        typer.echo(f"{one_line(name)} is changed")
-
-    with_client(ask, api, config, state)
+    seen = await client.ask("GET", _place(name))
+    wanted = {**seen.value["settings"], **options.values_of(settings)}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    if is_preview:
+        await _preview(client, name, wanted, as_json=as_json)
+        return
+    changed = await client.ask("PUT", _place(name), body={"settings": wanted}, tag=seen.tag)
+    tell(changed.value, f"{one_line(name)} is changed", as_json=as_json)
 
 
 @app.command()
-def delete(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def delete(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """Keep it in step no more. Objects stay as they are, on both sides."""
-    _order("DELETE", name, "", f"{one_line(name)} is gone; its objects stay", api, config, state)
+    await client.ask("DELETE", _place(name))
+    tell(DONE, f"{one_line(name)} is gone; its objects stay", as_json=as_json)
 
 
 @app.command()
-def pause(
+@asking()
+async def pause(
+    client: Client,
     name: Replication,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """Let it rest until it is resumed; what changes meanwhile is noted all the same."""
-    _order("POST", name, "/pause", f"{one_line(name)} is paused", api, config, state, body={"note": note})
+    await client.ask("POST", _place(name, "/pause"), body={"note": note})
+    tell(DONE, f"{one_line(name)} is paused", as_json=as_json)
 
 
 @app.command()
-def resume(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def resume(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """Go on with it."""
-    _order("POST", name, "/resume", f"{one_line(name)} goes on", api, config, state)
+    await client.ask("POST", _place(name, "/resume"))
+    tell(DONE, f"{one_line(name)} goes on", as_json=as_json)
 
 
 @app.command()
-def reconcile(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def reconcile(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """Have a worker of `brigade run` compare both sides as soon as it can, and make the target right."""
-    _order("POST", name, "/reconcile", f"{one_line(name)}: a run is asked for", api, config, state)
+    asked = await client.ask("POST", _place(name, "/reconcile"))
+    tell(asked.value, f"{one_line(name)}: a run is asked for", as_json=as_json)
 
 
 @app.command()
-def verify(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def verify(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """Have a worker of `brigade run` compare both sides and change nothing; the differences are kept as a run's report."""
-    _order("POST", name, "/verify", f"{one_line(name)}: a verification is asked for", api, config, state)
+    asked = await client.ask("POST", _place(name, "/verify"))
+    tell(asked.value, f"{one_line(name)}: a verification is asked for", as_json=as_json)
 
 
 @app.command()
-def cancel(name: Replication, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def cancel(client: Client, name: Replication, as_json: options.Json = False) -> None:
     """End the run that goes on. What was copied stays."""
-    _order("POST", name, "/cancel", f"{one_line(name)}: the run is ended", api, config, state)
+    ended = await client.ask("POST", _place(name, "/cancel"))
+    tell(ended.value, f"{one_line(name)}: the run is ended", as_json=as_json)
 
 
 @app.command()
-def samples(
+@asking()
+async def samples(
+    client: Client,
     name: Replication,
+    last: Annotated[
+        str | None, typer.Option("--last", metavar="TIME", help="Over so long, as in 2h. Default: a day.")
+    ] = None,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
-    """Tell throughput and lag over the last day, interval by interval. Those in which nothing happened are left out."""
+    """Tell throughput and lag over time, interval by interval. Those in which nothing happened are left out."""
+    from brigade.clock import SystemClock
+    from brigade.config.units import parse_duration
 
-    async def ask(client: Client) -> None:
-        for each in (await client.ask("GET", f"/replications/{segment(name)}/samples")).value:
-            sums = f"{each['settled']} done ({each['settled_bytes']} bytes), {each['failed']} failed"
-            late = f"{each['backlog']} waited, the oldest for {each['lag_seconds']}s"
-            typer.echo(json.dumps(each) if as_json else f"{second(each['at'])}  {sums}; {late}")
-
-    with_client(ask, api, config, state)
+    seconds = options.read_option("--last", last, parse_duration)
+    since = None if seconds is None else str(max(0, int(SystemClock().now_ns() / 1e9 - seconds)))
+    found = (await client.ask("GET", _place(name, "/samples"), query=given(since=since))).value
+    tell_each(found, _sample_line, as_json=as_json, none="nothing happened")
 
 
 @app.command()
-def wait(
+@asking()
+async def wait(
+    client: Client,
     name: Replication,
     in_step: Annotated[bool, typer.Option("--in-step", help="Until it is in step, and not only at rest.")] = False,
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="TIME", help="Give up after so long. Default: never.")
     ] = None,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+    as_json: options.Json = False,
+) -> int:
     """Wait until no run goes on and none is asked for. Exit code 1 if that takes too long."""
     from brigade.cli.waiting import wait_for
     from brigade.config.units import parse_duration
 
     seconds = options.read_option("--timeout", timeout, parse_duration)
-    done = with_client(lambda client: wait_for(client, name, seconds, in_step=in_step), api, config, state)
-    raise typer.Exit(0 if done else 1)
+    return 0 if await wait_for(client, name, seconds, in_step=in_step, as_json=as_json) else 1
 
 
-def _order(
-    method: str,
-    name: str,
-    what: str,
-    words: str,
-    api: str | None,
-    config: Path | None,
-    state: str | None,
-    *,
-    body: Any = None,
-) -> None:
-    async def ask(client: Client) -> None:
-        await client.ask(method, f"/replications/{segment(name)}{what}", body=body)
-        typer.echo(words)
+def _place(name: str, what: str = "") -> str:
+    return f"/replications/{segment(name)}{what}"
 
-    with_client(ask, api, config, state)
+
+async def _preview(client: Client, name: str, settings: dict[str, Any], *, as_json: bool) -> None:
+    from brigade.cli.previewed import preview_lines
+
+    found = (await client.ask("POST", "/replications/preview", body={"name": name, "settings": settings})).value
+    tell(found, "\n".join(preview_lines(found)), as_json=as_json)
+
+
+def _sample_line(each: Mapping[str, Any]) -> str:
+    sums = f"{each['settled']} done ({each['settled_bytes']} bytes), {each['failed']} failed"
+    return f"{second(each['at'])}  {sums}; {each['backlog']} waited, the oldest for {each['lag_seconds']}s"
 
 
 def _line(found: dict[str, Any]) -> str:
@@ -247,7 +220,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [_line(found)]
     if found["order"]["paused"]:
         lines.append(f"  paused: {one_line(found['order']['note']) or 'no reason given'}")
-    lines += [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in found["settings"].items()]
+    lines += options.setting_lines(found["settings"])
     for each in found["status"]:
         waits = f"{each['backlog']} keys wait, the oldest for {each['lag_seconds']:.1f}s; {each['parked']} parked"
         lines.append(f"  {one_line(each['name'])}: {each['standing']}; {waits}")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, given, with_client
+from brigade.cli.asking import asking, tell, tell_each
+from brigade.cli.client import Client, given, some
 from brigade.cli.text import one_line, quote_key, second
 
 app = typer.Typer(
@@ -28,69 +29,41 @@ def runs() -> None:
 
 
 @app.command(name="list")
-def list_runs(
+@asking(needs_config=False)
+async def list_runs(
+    client: Client,
     replication: options.OfReplication = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=500, help="So many at most.")] = 20,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="sync|verify", help="Only these.")] = None,
+    limit: options.Limit = 20,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
     """List the runs of a replication, or of all, the newest first."""
-    query = {**given(replication=replication), "limit": str(limit)}
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", "/runs", query=query)).value["items"]
-        for run in found:
-            typer.echo(json.dumps(run) if as_json else run_line(run))
-        if not found and not as_json:
-            typer.echo("nothing has run")
-
-    with_client(ask, api, config, state, needs_config=False)
+    query = given(replication=replication, kind=kind)
+    found = await some(client, "/runs", query, limit, cursor="before")
+    tell_each(found, run_line, as_json=as_json, none="nothing has run")
 
 
 @app.command()
-def show(
-    run_id: RunId,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+@asking(needs_config=False)
+async def show(client: Client, run_id: RunId, as_json: options.Json = False) -> None:
     """Show one run with all its counts."""
-
-    async def ask(client: Client) -> None:
-        run = (await client.ask("GET", f"/runs/{run_id}")).value
-        counts = [f"  {name.replace('_', ' ')}: {count}" for name, count in run["counts"].items()]
-        typer.echo(
-            json.dumps(run) if as_json else "\n".join([run_line(run), f"  by {one_line(run['owner'])}", *counts])
-        )
-
-    with_client(ask, api, config, state, needs_config=False)
+    run = (await client.ask("GET", f"/runs/{run_id}")).value
+    counts = [f"  {name.replace('_', ' ')}: {count}" for name, count in run["counts"].items()]
+    tell(run, "\n".join([run_line(run), f"  by {one_line(run['owner'])}", *counts]), as_json=as_json)
 
 
 @app.command()
-def ranges(
-    run_id: RunId,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+@asking(needs_config=False)
+async def ranges(client: Client, run_id: RunId, as_json: options.Json = False) -> None:
     """Show which worker has which keys of a run that several share."""
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", f"/runs/{run_id}/ranges")).value
-        for part in found:
-            typer.echo(json.dumps(part) if as_json else _range_line(part))
-        if not found and not as_json:
-            typer.echo("one worker does all of it")
-
-    with_client(ask, api, config, state, needs_config=False)
+    found = (await client.ask("GET", f"/runs/{run_id}/ranges")).value
+    tell_each(found, _range_line, as_json=as_json, none="one worker does all of it")
 
 
 @app.command()
-def report(
+@asking(needs_config=False)
+async def report(
+    client: Client,
     run_id: RunId,
     action: Annotated[str | None, typer.Option("--action", metavar="ACTION", help="Of a sync: copy, delete …")] = None,
     status: Annotated[str | None, typer.Option("--status", metavar="STATUS", help="Of a verify: differs …")] = None,
@@ -100,19 +73,12 @@ def report(
         bool | None, typer.Option("--failed/--not-failed", help="Only what failed, or only what did not.")
     ] = None,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
     """Print the report of a run, a line for each object that was not the same before and after."""
     wanted = given(action=action, status=status, reason=reason, proof=proof)
     query = wanted if failed is None else {**wanted, "failed": str(failed).lower()}
     lines = _Lines(typer.echo if as_json else lambda text: typer.echo(_report_line(json.loads(text))))
-
-    async def ask(client: Client) -> None:
-        await client.download(f"/runs/{run_id}/report.jsonl", query, lines.take)
-
-    with_client(ask, api, config, state, needs_config=False)
+    await client.download(f"/runs/{run_id}/report.jsonl", query, lines.take)
 
 
 class _Lines:

@@ -35,11 +35,9 @@ def settings_with_secrets(
     asked: Sequence[str] | None,
 ) -> dict[str, Any]:
     """What was named, and the secrets from where they are. Dots in a key of a secret lead into a section."""
-    from brigade.control.sealing import SECRET_FIELDS, has_secrets
+    from brigade.control.sealing import SECRET_FIELDS
 
-    if has_secrets(settings):
-        raise UsageError("a secret on the command line can be read by everybody on this machine", hint=_HINT)
-    found: dict[str, Any] = dict(settings)
+    found = without_secrets(settings, hint=_HINT)
     for key, secret in _secrets(from_environment, from_file, asked):
         if key.rpartition(".")[2] not in SECRET_FIELDS:
             raise UsageError(
@@ -47,6 +45,15 @@ def settings_with_secrets(
             )
         _put(found, key, secret)
     return found
+
+
+def without_secrets(settings: Mapping[str, Any], *, hint: str = "") -> dict[str, Any]:
+    """What was named on the command line. Raises `UsageError` where a secret is in it."""
+    from brigade.control.sealing import has_secrets
+
+    if has_secrets(settings):
+        raise UsageError("a secret on the command line can be read by everybody on this machine", hint=hint)
+    return dict(settings)
 
 
 def overlaid(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options, secret_options
+from brigade.cli.asking import DONE, asking, tell, tell_each
 from brigade.cli.client import Api, Client, segment, with_client
 from brigade.cli.store_fidelity import fidelity
 from brigade.cli.text import one_line
@@ -32,34 +32,18 @@ def store() -> None:
 
 
 @app.command(name="list")
-def list_stores(
-    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
-) -> None:
+@asking()
+async def list_stores(client: Client, as_json: options.Json = False) -> None:
     """List the stores, of the file and set up at run time, without their secrets."""
-
-    async def ask(client: Client) -> None:
-        for each in (await client.ask("GET", "/stores")).value:
-            typer.echo(json.dumps(each) if as_json else _line(each))
-
-    with_client(ask, api, config, state)
+    tell_each((await client.ask("GET", "/stores")).value, _line, as_json=as_json, none="there is no store")
 
 
 @app.command()
-def show(
-    name: Name,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+@asking()
+async def show(client: Client, name: Name, as_json: options.Json = False) -> None:
     """Show one store with its settings, without secrets."""
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", f"/stores/{segment(name)}")).value
-        settings = [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in found["settings"].items()]
-        typer.echo(json.dumps(found) if as_json else "\n".join([_line(found), *settings]))
-
-    with_client(ask, api, config, state)
+    found = (await client.ask("GET", f"/stores/{segment(name)}")).value
+    tell(found, "\n".join([_line(found), *options.setting_lines(found["settings"])]), as_json=as_json)
 
 
 @app.command()
@@ -70,6 +54,7 @@ def add(
     secret_env: secret_options.FromEnvironment = None,
     secret_file: secret_options.FromFile = None,
     secret_prompt: secret_options.Asked = None,
+    as_json: options.Json = False,
     api: Api = None,
     config: options.Config = None,
     state: options.State = None,
@@ -79,8 +64,8 @@ def add(
     wanted = secret_options.settings_with_secrets(named, secret_env, secret_file, secret_prompt)
 
     async def ask(client: Client) -> None:
-        await client.ask("POST", "/stores", body={"name": name, "settings": wanted})
-        typer.echo(f"{one_line(name)} is set up")
+        made = await client.ask("POST", "/stores", body={"name": name, "settings": wanted})
+        tell(made.value, f"{one_line(name)} is set up", as_json=as_json)
 
     with_client(ask, api, config, state)
 
@@ -92,6 +77,7 @@ def change(
     secret_env: secret_options.FromEnvironment = None,
     secret_file: secret_options.FromFile = None,
     secret_prompt: secret_options.Asked = None,
+    as_json: options.Json = False,
     api: Api = None,
     config: options.Config = None,
     state: options.State = None,
@@ -104,21 +90,18 @@ def change(
         place = f"/stores/{segment(name)}"
         seen = await client.ask("GET", place)
         wanted = secret_options.overlaid(seen.value["settings"], secrets)
-        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
-        typer.echo(f"{one_line(name)} is changed")
+        changed = await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
+        tell(changed.value, f"{one_line(name)} is changed", as_json=as_json)
 
     with_client(ask, api, config, state)
 
 
 @app.command()
-def remove(name: Name, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def remove(client: Client, name: Name, as_json: options.Json = False) -> None:
     """Forget a store that nothing needs, with its secrets. What is in it stays."""
-
-    async def ask(client: Client) -> None:
-        await client.ask("DELETE", f"/stores/{segment(name)}")
-        typer.echo(f"{one_line(name)} is gone; what is in it stays")
-
-    with_client(ask, api, config, state)
+    await client.ask("DELETE", f"/stores/{segment(name)}")
+    tell(DONE, f"{one_line(name)} is gone; what is in it stays", as_json=as_json)
 
 
 @app.command()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, segment, with_client
+from brigade.cli.asking import DONE, asking, tell, tell_each
+from brigade.cli.client import Client, segment
 from brigade.cli.options import read_option
 from brigade.cli.text import one_line, second
 
@@ -26,60 +26,43 @@ def token() -> None:
 
 
 @app.command()
-def create(
+@asking()
+async def create(
+    client: Client,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is, or what for.")],
     scope: Annotated[str, typer.Option("--scope", metavar="read|operate|admin", help="What it opens.")] = "read",
     lifetime: Annotated[
         str | None,
         typer.Option("--lifetime", metavar="TIME", help="It opens nothing after so long. Default: for ever."),
     ] = None,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """Print a new token. It is shown this once; the state keeps only a digest of it."""
     from brigade.config.units import parse_duration
 
     seconds = read_option("--lifetime", lifetime, parse_duration)
-    wanted = read_option("--scope", scope, _scope)
-
-    async def ask(client: Client) -> None:
-        body = {"name": name, "scope": wanted, "lifetime_seconds": seconds}
-        typer.echo((await client.ask("POST", "/tokens", body=body)).value["token"])
-
-    with_client(ask, api, config, state)
+    body = {"name": name, "scope": read_option("--scope", scope, _scope), "lifetime_seconds": seconds}
+    made = (await client.ask("POST", "/tokens", body=body)).value
+    tell(made, made["token"], as_json=as_json)
 
 
 @app.command(name="list")
-def list_tokens(
-    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
-) -> None:
+@asking()
+async def list_tokens(client: Client, as_json: options.Json = False) -> None:
     """List the tokens, without their secrets."""
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", "/tokens")).value
-        for each in found:
-            typer.echo(json.dumps(each) if as_json else _line(each))
-        if not found and not as_json:
-            typer.echo("there is no token")
-
-    with_client(ask, api, config, state)
+    tell_each((await client.ask("GET", "/tokens")).value, _line, as_json=as_json, none="there is no token")
 
 
 @app.command()
-def revoke(
+@asking()
+async def revoke(
+    client: Client,
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As `brigade token list` shows it.")],
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """From now on this token opens nothing."""
-
-    async def ask(client: Client) -> None:
-        await client.ask("DELETE", f"/tokens/{segment(token_id)}")
-        typer.echo("revoked")
-
-    with_client(ask, api, config, state)
+    await client.ask("DELETE", f"/tokens/{segment(token_id)}")
+    tell(DONE, "revoked", as_json=as_json)
 
 
 def _scope(text: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.client import Api, Client, segment, with_client
+from brigade.cli.asking import DONE, asking, tell, tell_each
+from brigade.cli.client import Client, segment
+from brigade.cli.secret_options import overlaid, without_secrets
 from brigade.cli.text import one_line
 
 app = typer.Typer(
@@ -20,6 +21,10 @@ app = typer.Typer(
 )
 
 User = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
+OfStore = Annotated[
+    str | None,
+    typer.Option("--store", metavar="STORE", help="The store of this user's buckets without a route; none if empty."),
+]
 
 
 @app.callback()
@@ -28,130 +33,90 @@ def user() -> None:
 
 
 @app.command(name="list")
-def list_users(
-    as_json: options.Json = False, api: Api = None, config: options.Config = None, state: options.State = None
-) -> None:
+@asking()
+async def list_users(client: Client, as_json: options.Json = False) -> None:
     """List the users, of the file and made at run time, with their access keys and without secrets."""
-
-    async def ask(client: Client) -> None:
-        for each in (await client.ask("GET", "/users")).value:
-            typer.echo(json.dumps(each) if as_json else _line(each))
-
-    with_client(ask, api, config, state)
+    tell_each((await client.ask("GET", "/users")).value, _line, as_json=as_json, none="there is no user")
 
 
 @app.command()
-def create(
+@asking()
+async def create(
+    client: Client,
     name: User,
-    store: Annotated[
-        str | None, typer.Option("--store", metavar="STORE", help="The store of this user's buckets without a route.")
-    ] = None,
+    store: OfStore = None,
+    settings: options.Setting = None,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
     """Make a user and print the new pair of keys. The secret one is shown this once."""
-    settings = {} if store is None else {"store": store}
-
-    async def ask(client: Client) -> None:
-        made = (await client.ask("POST", "/users", body={"name": name, "settings": settings})).value["made"]
-        _print_key(made, as_json=as_json)
-
-    with_client(ask, api, config, state)
+    wanted = overlaid({}, _named(store, settings))
+    made = (await client.ask("POST", "/users", body={"name": name, "settings": wanted})).value["made"]
+    _tell_key(made, as_json=as_json)
 
 
 @app.command()
-def show(
+@asking()
+async def show(client: Client, name: User, as_json: options.Json = False) -> None:
+    """Show one user with access keys and settings, without secrets."""
+    found = (await client.ask("GET", f"/users/{segment(name)}")).value
+    others = {key: value for key, value in found["settings"].items() if key != "keys"}
+    tell(found, "\n".join([_line(found), *options.setting_lines(others)]), as_json=as_json)
+
+
+@app.command()
+@asking()
+async def change(
+    client: Client,
     name: User,
+    store: OfStore = None,
+    settings: options.Setting = None,
     as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
 ) -> None:
-    """Show one user, with access keys and without secrets."""
-
-    async def ask(client: Client) -> None:
-        found = (await client.ask("GET", f"/users/{segment(name)}")).value
-        typer.echo(json.dumps(found) if as_json else _line(found))
-
-    with_client(ask, api, config, state)
+    """Change settings of a user made at run time; those not named stay, and keys do. An empty value takes one away."""
+    place = f"/users/{segment(name)}"
+    seen = await client.ask("GET", place)
+    wanted = overlaid(seen.value["settings"], _named(store, settings))
+    changed = await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
+    tell(changed.value, f"{one_line(name)} is changed", as_json=as_json)
 
 
 @app.command()
-def change(
-    name: User,
-    store: Annotated[
-        str,
-        typer.Option(
-            "--store", metavar="STORE", help="The store of this user's buckets without a route; none if empty."
-        ),
-    ],
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
-    """Give a user made at run time another store. Keys stay."""
-
-    async def ask(client: Client) -> None:
-        place = f"/users/{segment(name)}"
-        seen = await client.ask("GET", place)
-        kept = {key: value for key, value in seen.value["settings"].items() if key != "store"}
-        wanted = {**kept, "store": store} if store else kept
-        await client.ask("PUT", place, body={"settings": wanted}, tag=seen.tag)
-        typer.echo(f"{one_line(name)} is changed")
-
-    with_client(ask, api, config, state)
-
-
-@app.command()
-def delete(name: User, api: Api = None, config: options.Config = None, state: options.State = None) -> None:
+@asking()
+async def delete(client: Client, name: User, as_json: options.Json = False) -> None:
     """From now on the gateway refuses this user."""
-
-    async def ask(client: Client) -> None:
-        await client.ask("DELETE", f"/users/{segment(name)}")
-        typer.echo(f"{one_line(name)} is gone")
-
-    with_client(ask, api, config, state)
+    await client.ask("DELETE", f"/users/{segment(name)}")
+    tell(DONE, f"{one_line(name)} is gone", as_json=as_json)
 
 
 @app.command(name="add-key")
-def add_key(
-    name: User,
-    as_json: options.Json = False,
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
-) -> None:
+@asking()
+async def add_key(client: Client, name: User, as_json: options.Json = False) -> None:
     """Print one more pair of keys for a user made at run time; those there are stay in force."""
-
-    async def ask(client: Client) -> None:
-        made = (await client.ask("POST", f"/users/{segment(name)}/keys")).value["made"]
-        _print_key(made, as_json=as_json)
-
-    with_client(ask, api, config, state)
+    made = (await client.ask("POST", f"/users/{segment(name)}/keys")).value["made"]
+    _tell_key(made, as_json=as_json)
 
 
 @app.command(name="remove-key")
-def remove_key(
+@asking()
+async def remove_key(
+    client: Client,
     name: User,
     access_key: Annotated[str, typer.Argument(metavar="ACCESS_KEY", help="The access key of the pair.")],
-    api: Api = None,
-    config: options.Config = None,
-    state: options.State = None,
+    as_json: options.Json = False,
 ) -> None:
     """From now on nobody signs with this key."""
-
-    async def ask(client: Client) -> None:
-        await client.ask("DELETE", f"/users/{segment(name)}/keys/{segment(access_key)}")
-        typer.echo(f"{one_line(access_key)} of {one_line(name)} is gone")
-
-    with_client(ask, api, config, state)
+    left = await client.ask("DELETE", f"/users/{segment(name)}/keys/{segment(access_key)}")
+    tell(left.value, f"{one_line(access_key)} of {one_line(name)} is gone", as_json=as_json)
 
 
-def _print_key(made: Mapping[str, str], *, as_json: bool) -> None:
-    words = f"access_key: {made['access_key']}\nsecret_key: {made['secret_key']}"
-    typer.echo(json.dumps(made) if as_json else words)
+def _named(store: str | None, settings: list[str] | None) -> dict[str, Any]:
+    """What the options say; None takes away."""
+    said = {} if store is None else {"store": store or None}
+    return {**without_secrets(options.values_of(settings)), **said}
+
+
+def _tell_key(made: Mapping[str, str], *, as_json: bool) -> None:
+    tell(made, f"access_key: {made['access_key']}\nsecret_key: {made['secret_key']}", as_json=as_json)
 
 
 def _line(found: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from brigade.cli.asking import tell
 from brigade.cli.client import Client, segment
 from brigade.cli.text import one_line
 from brigade.clock import Clock, SystemClock
@@ -18,7 +19,13 @@ _KINDS = {"reconcile": "sync", "verify": "verify"}
 
 
 async def wait_for(
-    client: Client, name: str, seconds: float | None, *, in_step: bool, clock: Clock | None = None
+    client: Client,
+    name: str,
+    seconds: float | None,
+    *,
+    in_step: bool,
+    as_json: bool = False,
+    clock: Clock | None = None,
 ) -> bool:
     """Return when nothing of it goes on or is asked for, or is out of step. False if that took too long."""
     clock = clock or SystemClock()
@@ -27,7 +34,7 @@ async def wait_for(
         found = (await client.ask("GET", f"/replications/{segment(name)}")).value
         words = _unrest(found, in_step=in_step) or await _still_asked(client, name, found)
         if not words:
-            typer.echo(f"{one_line(name)}: {_standings(found)}")
+            tell(found, f"{one_line(name)}: {_standings(found)}", as_json=as_json)
             return True
         left_seconds = None if until_seconds is None else until_seconds - clock.monotonic_seconds()
         if left_seconds is not None and left_seconds <= 0:

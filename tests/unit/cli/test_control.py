@@ -200,7 +200,7 @@ def test_what_was_done_is_told_by_whom_and_to_which_objects(with_runs, tmp_path:
     assert ("2" in first.partition("note")[2], "1" in second.partition("note")[2]) == (True, True)
     assert "\x1b" not in ran.out
     assert len(with_runs("audit", "--json", "--limit", "5").out.splitlines()) == 5
-    assert with_runs("audit", "--actor", "nobody").out == ""
+    assert with_runs("audit", "--actor", "nobody").out == "nothing was done\n"
 
     async def fill() -> None:
         state = await State.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
@@ -235,9 +235,14 @@ def test_stores_and_users_are_listed_without_secrets(brigade, write):
     more = json.loads(brigade("user", "add-key", "bob", "--json").out)
     both = f"{made['access_key']}, {more['access_key']}"
     assert brigade("user", "list").out.splitlines() == ["ann: ann (file)", f"bob: {both} (api)"]
+    assert brigade("user", "show", "bob").out == f'bob: {both} (api)\n  store: "one"\n'
+    changed = brigade("user", "change", "bob", "--store", "", "--set", "block=writes", "--json")
+    assert json.loads(changed.out) == json.loads(brigade("user", "show", "bob", "--json").out)
+    assert brigade("user", "show", "bob").out == f'bob: {both} (api)\n  block: "writes"\n'
+    assert brigade("user", "change", "bob", "--set", "block=").code == 0
     assert brigade("user", "show", "bob").out == f"bob: {both} (api)\n"
-    assert brigade("user", "change", "bob", "--store", "").code == 0
-    assert "store" not in json.loads(brigade("user", "show", "bob", "--json").out)["settings"]
+    ran = brigade("user", "change", "bob", "--set", "keys=[{access_key: x, secret_key: canary}]")
+    assert (ran.code, "can be read by everybody" in ran.err, "canary" in ran.err) == (2, True, False)
     assert brigade("user", "change", "bob", "--store", "disk").code != 0
     assert brigade("user", "remove-key", "bob", made["access_key"]).code == 0
     assert brigade("user", "remove-key", "bob", more["access_key"]).code == 2
