@@ -2,8 +2,8 @@
 
 How the bytes are proven, cheapest first:
 
-- The source's ETag is an MD5: it is sent as Content-MD5, the target verifies the source's bytes, and the target's
-  ETag must come out equal. Nothing is hashed here.
+- The source's ETag is an MD5, or it tells one beside it: that is sent as Content-MD5, the target verifies the source's
+  bytes, and its ETag, if that is an MD5, must come out equal. Nothing is hashed here.
 - The source's ETag is that of a multipart upload: parts are cut alike, and the ETag over the target's parts is
   compared *before* the upload is completed, so that wrong bytes never become visible.
 - Otherwise the bytes are hashed once while they pass, and the target is held to that hash; where the source tells a
@@ -118,12 +118,19 @@ class Copier:
                 target, proof = await copy_in_parts(job, seen, attributes, self._write_late)
                 return Copied(seen, target, proof, bool(attributes.tags))
             if self._md5_known(seen) or seen.size_bytes > job.limits.part_size_bytes:
-                return await self._copy_stream(seen)
+                return await self._copy_stream(seen, self._told_md5(seen))
             async with job.held_slot:
                 return await self._copy_whole(seen)
 
     def _md5_known(self, seen: ObjectInfo) -> bool:
         return self._job.trust.source_etags and is_md5_etag(seen.etag)
+
+    def _told_md5(self, seen: ObjectInfo) -> str | None:
+        """The MD5 of the content in the source's own words: its ETag, or a digest that it tells beside one."""
+        if self._md5_known(seen):
+            return seen.etag
+        told = seen.checksum
+        return told.hex if told is not None and told.algorithm is ChecksumAlgorithm.MD5 else None
 
     def _in_parts(self, seen: ObjectInfo) -> bool:
         """True where the upload is to be cut: along the source's parts, or for want of a usable ETag."""
@@ -135,7 +142,10 @@ class Copier:
             return True
         if seen.size_bytes > able.max_put_bytes:
             return True
-        return not self._md5_known(seen) and seen.size_bytes > job.limits.part_size_bytes
+        if self._md5_known(seen) or seen.size_bytes <= job.limits.part_size_bytes:
+            return False
+        # The target itself holds one put to the MD5 that the source tells: then nothing is hashed here.
+        return self._told_md5(seen) is None or seen.size_bytes > job.limits.single_put_bytes
 
     async def _copy_whole(self, seen: ObjectInfo) -> Copied:
         job = self._job
@@ -191,15 +201,15 @@ class Copier:
         else:
             self._job.distrust_source_etags()
 
-    async def _copy_stream(self, seen: ObjectInfo) -> Copied:
-        """One put of a body that is never held whole. Without a known MD5 the source is read once to get it."""
+    async def _copy_stream(self, seen: ObjectInfo, told: str | None) -> Copied:
+        """One put of a body that is never held whole. Without an MD5 that the source tells, it is read once to get it."""
         job = self._job
-        known = seen.etag if self._md5_known(seen) else None
-        md5 = known or (await hash_ranges(job.source, seen, [seen.size_bytes]))[0]
+        by_etag = told is not None and self._md5_known(seen)
+        md5 = told or (await hash_ranges(job.source, seen, [seen.size_bytes]))[0]
         digest = Checksum(ChecksumAlgorithm.MD5, md5)
         async with job.stream_slot, job.source.get(seen.key, condition=exactly(seen)) as reader:
             check_same_version(seen, reader.info, job.source)
-            if known and reader.info.opaque_etag:
+            if by_etag and reader.info.opaque_etag:
                 job.distrust_source_etags()
                 raise Corrupt("the ETag is no digest of the content", store=job.source.name, key=seen.key)
             attributes = await self._attributes(seen, reader.info)
@@ -208,17 +218,18 @@ class Copier:
             try:
                 target = await job.target.put(seen.key, body, attributes=attributes, expect=digest)
             except Corrupt:
-                await self._look_for_false_etag(seen, md5)
+                if told is not None:
+                    await self._look_for_false_word(seen, told, by_etag=by_etag)
                 raise
         proof = await self._prove(seen, target, digest)
         await self._write_acl(seen.key, attributes)
         return Copied(seen, target, proof, bool(attributes.tags))
 
-    async def _look_for_false_etag(self, seen: ObjectInfo, promised_md5: str) -> None:
+    async def _look_for_false_word(self, seen: ObjectInfo, told: str, *, by_etag: bool) -> None:
         """A refused stream: read the source twice to tell damage on the way from an ETag that is no MD5."""
         first, second = [(await hash_ranges(self._job.source, seen, [seen.size_bytes]))[0] for _ in range(2)]
-        if first == second != promised_md5:
-            if self._job.trust.source_proven:
+        if first == second != told:
+            if self._job.trust.source_proven or not by_etag:
                 raise damaged_at_source(self._job.source, seen.key)
             self._job.distrust_source_etags()
 

@@ -28,7 +28,8 @@ class Limits:
     slots. Parts of our own plan are held whole, `held_parts` of them: twice that much may be on its way at once, being read and
     being sent. Memory stays under transfers * buffer_bytes + 2 * held_parts * part_size_bytes. So many as `queued_tasks` are decided
     and wait: enough to keep every worker busy while a listing page is on its way, small beside a page's own memory. A
-    range of a shared run is not cut into pieces of fewer than `range_entries` objects.
+    range of a shared run is not cut into pieces of fewer than `range_entries` objects. An object whose MD5 is told beside an
+    ETag that is none goes in one put up to `single_put_bytes`: what breaks off there begins anew.
     """
 
     transfers: int = 64
@@ -38,6 +39,7 @@ class Limits:
     held_parts: int = 6
     buffer_bytes: int = MEBIBYTE
     part_size_bytes: int = 8 * MEBIBYTE
+    single_put_bytes: int = 1024 * MEBIBYTE
     attempts: int = 4
     sort_entries: int = 100_000
     range_entries: int = 500

@@ -180,9 +180,9 @@ async def _upload_part(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, 
 async def _send_held(job: Job, seen: ObjectInfo, part: _Part, upload_id: str, hashes: _Hashes, data: bytes) -> PartInfo:
     if len(data) != part.size_bytes:
         raise Truncated(f"{len(data)} of {part.size_bytes} bytes came", store=job.source.name, key=seen.key)
-    if hashes.whole is not None:
-        await hashes.whole.take(part.number, data)
     digest = md5_of(data)
+    if hashes.whole is not None:
+        await hashes.whole.take(part.number, data, digest)
     info = await job.target.put_part(seen.key, upload_id, part.number, BytesBody(data), expect=digest)
     job.observer.moved(len(data))
     hashes.md5s[part.number] = digest.hex

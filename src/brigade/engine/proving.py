@@ -40,9 +40,9 @@ def exactly(info: ObjectInfo) -> Condition:
 
 
 def damaged_at_source(store: Store, key: str) -> Corrupt:
-    """The error for bytes that come the same each time and do not match their ETag, where others of the source do."""
+    """The error for bytes that come the same each time and do not match what the source tells of them."""
     error = Corrupt(
-        "the bytes do not match the object's own ETag, each time they are read",
+        "the bytes do not match the object's own digest, each time they are read",
         store=store.name,
         operation="get",
         key=key,

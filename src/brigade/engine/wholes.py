@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from brigade.engine.proving import checksum_of, md5_of, new_md5
+from brigade.engine.proving import checksum_of, new_md5
 from brigade.errors import Corrupt
 from brigade.objects import Checksum, ChecksumAlgorithm
 from brigade.stores.digests import combined
@@ -24,20 +24,19 @@ class Whole:
         self._md5 = new_md5() if told.algorithm is ChecksumAlgorithm.MD5 else None
         self._turn = asyncio.Condition()
 
-    async def take(self, number: int, data: bytes) -> None:
-        """A piece as it was read; of one that is read again, the same bytes. Raises `Corrupt` if they are others."""
+    async def take(self, number: int, data: bytes, md5: Checksum) -> None:
+        """A piece as it was read, and its own MD5; of one that is read again, the same. Raises `Corrupt` if it differs."""
         if self._md5 is None:
             self._pieces[number] = checksum_of(self._told.algorithm, data)
             return
         async with self._turn:
             await self._turn.wait_for(lambda: number <= len(self._pieces) + 1)
-            digest = md5_of(data)
             if number <= len(self._pieces):
-                if self._pieces[number] != digest:
+                if self._pieces[number] != md5:
                     raise Corrupt("two reads gave different bytes", operation="get")
                 return
             self._md5.update(data)
-            self._pieces[number] = digest
+            self._pieces[number] = md5
             self._turn.notify_all()
 
     def check(self) -> None:

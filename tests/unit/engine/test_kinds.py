@@ -14,7 +14,7 @@ from brigade.stores.digests import combined, md5_hex, new_digest
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
-from brigade.testing.workbench import Faults, content, contents, held, put, put_parts
+from brigade.testing.workbench import SMALL_LIMITS, Faults, content, contents, held, put, put_parts
 
 OPAQUE = replace(MEMORY_CAPABILITIES, content_etags=False, proves_writes=True, part_reads=False)
 SIZES = {"empty": 0, "small": 10, "streamed": 90, "large": 1000, "over": 101}
@@ -44,6 +44,25 @@ class TellingStore(ForwardingStore):
                 yield reader
 
         return opened()
+
+
+class Md5TellingStore(ForwardingStore):
+    """Tells an MD5 of each whole object beside an ETag that is none, as Azure and Google do; of one key a wrong one."""
+
+    def __init__(self, inner, damage=""):
+        super().__init__(inner)
+        self._damage = damage
+
+    def _told(self, info):
+        md5 = "0" * 32 if info.key == self._damage else md5_hex(self.inner._objects[info.key].data)
+        return info._replace(checksum=Checksum(ChecksumAlgorithm.MD5, md5))
+
+    async def list_page(self, prefix="", **how):
+        page = await self.inner.list_page(prefix, **how)
+        return page._replace(entries=[self._told(info) for info in page.entries])
+
+    async def head(self, key, *, version_id=None):
+        return self._told(await self.inner.head(key))
 
 
 class SegmentedStore(ForwardingStore):
@@ -147,6 +166,49 @@ async def test_bytes_that_do_not_match_the_checksum_that_the_source_tells_never_
     assert key not in await held(bench.target)
     ran = await bench.sync(source=TellingStore(bench.source))
     assert ran.result.in_step, ran.outcomes
+
+
+@pytest.mark.parametrize("target", [MEMORY_CAPABILITIES, OPAQUE], ids=["s3", "opaque"])
+async def test_a_large_object_whose_md5_is_told_goes_in_one_put_that_the_target_holds_to_it(build, target):
+    bench = await build(source=OPAQUE, target=target)
+    await put(bench.source, "large", content(1000))
+    ran = await bench.sync(Policy(require_proof=True), source=Md5TellingStore(bench.source))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.outcomes["large"].proof is Proof.MD5
+    assert ran.requests("source", "get") == ran.requests("target", "put") == 1
+    assert ran.requests("target", "create_multipart", "get") == 0
+    assert contents(await held(bench.target)) == {"large": content(1000)}
+
+
+async def test_an_object_too_large_to_begin_anew_goes_in_parts_and_is_held_to_its_md5_all_the_same(build):
+    bench = await build(source=OPAQUE, target=MEMORY_CAPABILITIES, limits=replace(SMALL_LIMITS, single_put_bytes=999))
+    await put(bench.source, "large", content(1000))
+    ran = await bench.sync(source=Md5TellingStore(bench.source, damage="large"))
+    assert "md5" in ran.outcomes["large"].error
+    assert await held(bench.target) == {}
+    ran = await bench.sync(source=Md5TellingStore(bench.source))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.requests("target", "put_part") == 10
+    assert contents(await held(bench.target)) == {"large": content(1000)}
+
+
+async def test_a_large_object_that_is_not_what_its_md5_says_fails_as_damaged_and_does_so_once(build):
+    bench = await build(source=OPAQUE, target=MEMORY_CAPABILITIES)
+    await put(bench.source, "large", content(1000))
+    ran = await bench.sync(source=Md5TellingStore(bench.source, damage="large"))
+    assert "each time they are read" in ran.outcomes["large"].error
+    assert ran.requests("source", "get") == 1 + 2
+    assert await held(bench.target) == {}
+
+
+async def test_a_bit_that_flips_in_a_large_object_whose_md5_is_told_never_becomes_visible(build):
+    bench = await build(source=OPAQUE, target=MEMORY_CAPABILITIES)
+    await put(bench.source, "large", content(1000))
+    script = FaultScript(Fault("get", FaultKind.FLIP_BIT, call=1, after_bytes=5))
+    ran = await bench.sync(source=Md5TellingStore(bench.source), faults=Faults(source=script))
+    script.assert_all_fired()
+    assert ran.result.in_step, ran.outcomes
+    assert contents(await held(bench.target)) == {"large": content(1000)}
 
 
 async def test_a_target_that_makes_one_object_of_segments_is_not_read_back_either(build):
