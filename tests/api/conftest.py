@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.api.faces import Faces
 
 from brigade.api import inside
 from brigade.api.app import make_app
@@ -82,3 +83,19 @@ def ask(app):
         return await inside.ask(app, method, f"/api/v1{path}", **more)
 
     return send
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The one server that the three faces share."""
+    faces = Faces(tmp_path_factory.mktemp("faces"))
+    with faces.background as background:
+        background.enter(faces.served())
+        yield faces
+
+
+@pytest.fixture
+def faces(running, monkeypatch):
+    """The three faces of it."""
+    monkeypatch.setenv("BRIGADE_API", running.url)
+    return running

@@ -68,12 +68,12 @@ def test_each_operation_stands_in_the_table():
 
 
 @pytest.mark.parametrize("operation", FACES)
-def test_each_operation_has_a_verb_that_asks_an_api_and_a_page(operation):
+def test_each_operation_has_a_verb_that_asks_an_api_and_prints_json_and_a_page(operation):
     verb, page = FACES[operation]
     name, _, sub = verb.partition(" ")
     command = typer.main.get_command(import_module(f"brigade.cli.{VERBS[name].module}").app)
     command = command.commands[sub] if sub else command
-    assert "--api" in {option for parameter in command.params for option in parameter.opts}
+    assert {"--api", "--json"} <= {option for parameter in command.params for option in parameter.opts}
     method, path = operation.split(" ")
     page_method, _, page_path = page.partition(" ")
     needed = test_pages.NEEDS[page_method, page_path]
