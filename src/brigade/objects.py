@@ -160,6 +160,10 @@ SEGMENTED = "slo-"
 """What the ETag of an object begins with that is made of others, as Swift's static large objects are."""
 
 
+DYNAMIC = "dlo-"
+"""What the ETag of an object begins with that others make up by their names, as Swift's dynamic large objects are."""
+
+
 def has_parts(etag: str | None) -> bool:
     """True for the ETag of an object that was written in several parts, which may be worth keeping."""
     return multipart_count(etag) is not None or (etag is not None and etag.startswith(SEGMENTED))

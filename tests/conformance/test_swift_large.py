@@ -6,18 +6,23 @@ import hashlib
 import json
 import secrets
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from brigade.clock import SystemClock
-from brigade.errors import NotFound, PreconditionFailed, Rejected
-from brigade.objects import NO_ATTRIBUTES, SEGMENTED, Attributes, Checksum, ChecksumAlgorithm
-from brigade.stores.base import ByteRange, BytesBody, Condition
-from brigade.stores.swift.settings import SwiftSettings
+from brigade.engine.report import ActionKind
+from brigade.errors import NotFound, PreconditionFailed, Rejected, SourceChanged
+from brigade.objects import DYNAMIC, NO_ATTRIBUTES, SEGMENTED, Attributes, Checksum, ChecksumAlgorithm
+from brigade.stores.base import ALWAYS, ByteRange, BytesBody, Condition
+from brigade.stores.layers.forward import ForwardingStore
+from brigade.stores.swift.settings import DynamicObjects, SwiftSettings
 from brigade.stores.swift.store import SwiftStore
 from brigade.testing.bodies import pattern
+from brigade.testing.clock import HurryingClock
 from brigade.testing.conformance.support import keys, listing, put, read
 from brigade.testing.swift import SwiftServer
+from brigade.testing.workbench import Workbench
 
 pytestmark = [
     pytest.mark.server,
@@ -40,10 +45,12 @@ def made(server, container, **more):
 @asynccontextmanager
 async def opened(server, container, **more):
     store = made(server, container, **more)
-    await store.create_bucket()
-    await store.open()
-    yield store
-    await store.close()
+    try:
+        await store.create_bucket()
+        await store.open()
+        yield store
+    finally:
+        await store.close()
 
 
 @pytest.fixture
@@ -158,23 +165,139 @@ async def test_a_large_object_that_is_not_whole_fails_with_the_reason_and_stays_
     assert await keys(store) == ["slo"]
 
 
+async def dynamic(store, segments, key="dlo", prefix="part/", pieces=(b"11111", b"222")):
+    """A DLO as somebody else would make it, of the segments 1, 2 … below the prefix."""
+    for number, data in enumerate(pieces, 1):
+        await put(segments, f"{prefix}{number}", data)
+    headers = [("x-object-manifest", f"{segments.settings.container}/{prefix.replace(' ', '%20')}")]
+    await store.caller.call("put", key, "PUT", store.path_of(key), headers, b"")
+    return await store.head(key)
+
+
 async def test_a_dynamic_large_object_is_listed_with_its_real_size_and_read_whole(swift, store, segments):
-    await put(segments, "part/1", b"11111")
-    await put(segments, "part/2", b"222")
     await put(store, "empty", b"")
-    headers = [("x-object-manifest", f"{segments.settings.container}/part/")]
-    await store.caller.call("put", "dlo", "PUT", store.path_of("dlo"), headers, b"")
+    await dynamic(store, segments)
     found = {info.key: info for info in await listing(store)}
     assert found["dlo"].size_bytes == 8
     assert found["empty"].size_bytes == 0
     assert found["dlo"].etag == (await store.head("dlo")).etag
     assert await read(store, "dlo", condition=Condition(if_match=found["dlo"].etag)) == b"11111222"
-    assert await store.part_sizes("dlo", etag=found["dlo"].etag) is None
-    async with opened(swift, store.settings.container, dlo=False) as quick:
+    assert await read(store, "dlo") == b"11111222"
+    async with opened(swift, store.settings.container, dlo=DynamicObjects.IGNORE) as quick:
         assert {info.size_bytes for info in await listing(quick)} == {0}
     await store.copy("dlo", "dlo", attributes=Attributes(metadata={"k": "v"}))
     assert await read(store, "dlo") == b"11111222"
     assert (await store.head("dlo")).attributes.metadata == {"k": "v"}
+
+
+async def test_the_parts_of_a_dynamic_large_object_are_its_segments_each_with_its_md5(swift, store, segments):
+    await put(segments, "a part/15", b"")
+    seen = await dynamic(store, segments, prefix="a part/")
+    assert seen.etag == DYNAMIC + md5((md5(b"11111") + md5(b"") + md5(b"222")).encode())
+    assert await store.part_sizes("dlo", etag=seen.etag) == [5, 3]
+    for number, piece in enumerate((b"11111", b"222"), 1):
+        for condition in (Condition(if_match=seen.etag), Condition()):
+            async with store.get("dlo", part=number, condition=condition) as reader:
+                assert await reader.read() == piece
+                assert (reader.info.checksum.hex, reader.info.etag) == (md5(piece), seen.etag)
+    for first, length, wanted in ((0, 8, b"11111222"), (3, 3, b"112"), (5, 99, b"222"), (6, 1, b"2")):
+        assert await read(store, "dlo", byte_range=ByteRange(first, length)) == wanted
+    with pytest.raises(Rejected):
+        await read(store, "dlo", byte_range=ByteRange(8, 1))
+    with pytest.raises(Rejected):
+        await read(store, "dlo", part=3)
+    async with opened(swift, store.settings.container, dlo=DynamicObjects.FLATTEN) as flat:
+        assert await flat.part_sizes("dlo", etag=seen.etag) is None
+        assert not flat.capabilities.dynamic_parts
+        assert await read(flat, "dlo") == b"11111222"
+
+
+@pytest.mark.parametrize("change", ["another", "gone"])
+async def test_a_dynamic_large_object_is_never_read_as_a_mixture_of_two_states(store, segments, change):
+    seen = await dynamic(store, segments)
+    taken = []
+    with pytest.raises(SourceChanged, match="part/2 is gone or another one"):
+        async with store.get("dlo", condition=Condition(if_match=seen.etag)) as reader:
+            async for chunk in reader.chunks():
+                taken.append(chunk)
+                if change == "gone":
+                    await segments.delete(["part/2"])
+                else:
+                    await put(segments, "part/2", b"333")
+    assert b"".join(taken) == b"11111"
+
+
+async def test_nothing_of_a_dynamic_large_object_is_read_once_its_segments_are_others(store, segments):
+    seen = await dynamic(store, segments)
+    assert await store.part_sizes("dlo", etag=seen.etag) == [5, 3]
+    await put(segments, "part/3", b"444")
+    for part in (None, 1):
+        with pytest.raises(PreconditionFailed):
+            await read(store, "dlo", part=part, condition=Condition(if_match=seen.etag))
+
+
+class Disturbed(ForwardingStore):
+    """A target that lets something happen once its first part has come."""
+
+    def __init__(self, inner, happen):
+        super().__init__(inner)
+        self.happen = happen
+        self.completed = 0
+
+    async def put_part(self, key, upload_id, number, body, *, expect=None):
+        part = await self.inner.put_part(key, upload_id, number, body, expect=expect)
+        happen, self.happen = self.happen, None
+        if happen is not None:
+            await happen()
+        return part
+
+    async def complete_multipart(self, key, upload_id, parts, *, condition=ALWAYS):
+        self.completed += 1
+        return await self.inner.complete_multipart(key, upload_id, parts, condition=condition)
+
+
+@pytest.mark.parametrize("cut", ["segments", "flatten"])
+async def test_a_copy_whose_segments_change_meanwhile_is_discarded_and_made_anew(swift, store, segments, tmp_path, cut):
+    old, new = [pattern(300_000, n) for n in range(3)], pattern(300_000, 9)
+    await dynamic(store, segments, pieces=old)
+
+    async def happen():
+        await put(segments, "part/3", new)
+
+    async with (
+        opened(swift, store.settings.container, dlo=DynamicObjects(cut)) as source,
+        Workbench(tmp_path, clock=HurryingClock()) as bench,
+    ):
+        target = Disturbed(bench.target, happen)
+        limits = replace(bench.limits, streams=1, held_parts=1, part_size_bytes=400_000)
+        ran = await bench.sync(source=source, target=target, limits=limits)
+        assert ran.keys(ActionKind.COPY) == ["dlo"]
+        assert md5(await read(bench.target, "dlo")) == md5(old[0] + old[1] + new)
+        assert (target.completed, await bench.target.list_multiparts()) == (1, [])
+        sizes = [300_000] * 3 if cut == "segments" else [400_000, 400_000, 100_000]
+        assert await bench.target.part_sizes("dlo", etag=(await bench.target.head("dlo")).etag) == sizes
+
+
+async def test_a_dynamic_large_object_without_its_segments_is_neither_absent_nor_empty(swift, store):
+    async with opened(swift, f"lost-{secrets.token_hex(4)}") as lost:
+        seen = await dynamic(store, lost)
+        await lost.delete(["part/1", "part/2"])
+        assert await keys(store) == ["dlo"]
+        with pytest.raises(Rejected, match="none of its segments"):
+            await read(store, "dlo")
+        await lost.delete_bucket()
+    for call in (store.head("dlo"), read(store, "dlo"), read(store, "dlo", condition=Condition(if_match=seen.etag))):
+        with pytest.raises(Rejected, match="container of its segments is missing"):
+            await call
+    assert await keys(store) == ["dlo"]
+
+
+async def test_a_dynamic_large_object_of_static_ones_is_refused_with_the_reason(store, segments):
+    one, _ = await two_plain(segments)
+    await by_hand(segments, "part/0", [one])
+    seen = await dynamic(store, segments)
+    with pytest.raises(Rejected, match="part/0 is a static large object"):
+        await read(store, "dlo", condition=Condition(if_match=seen.etag))
 
 
 async def test_a_link_is_listed_with_the_size_of_what_it_leads_to(store):
@@ -353,8 +476,6 @@ async def test_a_copy_of_a_large_object_to_another_key_stands_by_itself(store):
 
 async def test_one_too_large_for_a_copy_is_copied_segment_by_segment(store, monkeypatch):
     _, info = await upload(store, "slo", [b"aaa", b"bb"], Attributes(metadata={"k": "v"}))
-    from dataclasses import replace
-
     monkeypatch.setattr(store, "_limits", replace(store._limits, max_file_bytes=4))
     copied = await store.copy("slo", "copy")
     assert copied.etag == info.etag

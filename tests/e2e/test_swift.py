@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 
 import pytest
 
 from brigade.clock import SystemClock
+from brigade.decide.parts import composite_etag
+from brigade.objects import NO_ATTRIBUTES
+from brigade.stores.base import BytesBody
 from brigade.stores.swift.settings import SwiftSettings
 from brigade.stores.swift.store import SwiftStore
 from brigade.testing.bodies import pattern
@@ -45,6 +49,10 @@ async def lose_a_segment(swift, container):
     await store.open()
     await store.delete([(await store.list_page()).entries[0].key])
     await store.close()
+
+
+def md5(data):
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def fill(bucket):
@@ -116,3 +124,43 @@ async def test_a_url_takes_the_log_in_of_the_environment(brigade, own_bucket, sw
     assert [line["key"] for line in ran.lines] == ["b"]
     checked = await brigade("store", "check", f"swift://{bucket.name}", env=environment)
     assert checked.code == 0, checked.words
+
+
+async def make_dynamic(swift, container, key, pieces):
+    """Put segments into a container of their own, and the object that they make up."""
+    login = {"auth_url": swift.auth_url, "user": swift.user, "key": swift.key}
+    store, beside = [
+        SwiftStore(SwiftSettings(name="swift", container=name, **login), SystemClock())
+        for name in (container, f"{container}_segments")
+    ]
+    await beside.create_bucket()
+    for each in (store, beside):
+        await each.open()
+    for number, piece in enumerate(pieces, 1):
+        await beside.put(f"{key}/{number}", BytesBody(piece), attributes=NO_ATTRIBUTES)
+    headers = [("x-object-manifest", f"{container}_segments/{key}/")]
+    await store.caller.call("put", key, "PUT", store.path_of(key), headers, b"")
+    for each in (store, beside):
+        await each.close()
+
+
+async def test_a_dynamic_large_object_arrives_as_its_segments_or_flattened(brigade, swift, own_bucket, place, reach):
+    source, parts, flat = own_bucket("swift"), place("seaweed"), place("seaweed")
+    pieces = [pattern(5 * MEBIBYTE), pattern(6 * MEBIBYTE, 7), b"end"]
+    await make_dynamic(swift, source.name, "fit", pieces)
+    await make_dynamic(swift, source.name, "small", [b"11111", b"222"])
+    one, b, c = reach("one", source.name), brigade.reach("b", parts), brigade.reach("c", flat)
+    ran = await brigade.sync(one, b)
+    assert (ran.json["copied"], ran.json["failed"], ran.json["in_step"]) == (2, 0, True), ran.words
+    assert parts.contents() == {"fit": b"".join(pieces), "small": b"11111222"}
+    assert parts.head("fit")["ETag"].strip('"') == composite_etag([md5(piece) for piece in pieces])
+    assert (await brigade.sync(one, b)).json["copied"] == 0
+    ran = await brigade.sync(reach("two", source.name, dlo="flatten"), c)
+    assert (ran.json["copied"], ran.json["in_step"]) == (2, True), ran.words
+    assert flat.contents() == parts.contents()
+    assert flat.head("fit")["ETag"].strip('"').endswith("-2"), "parts of our own plan, not its three segments"
+    assert flat.head("small")["ETag"].strip('"') == md5(b"11111222")
+    await make_dynamic(swift, source.name, "small", [b"11111", b"444"])
+    ran = await brigade.sync(one, b)
+    assert ran.json["copied"] == 1
+    assert parts.contents()["small"] == b"11111444"

@@ -53,8 +53,11 @@ class SwiftSection(Limited):
     ] = None
     storage_policy: Annotated[Text | None, Field(description="Storage policy of containers that are made")] = None
     dlo: Annotated[
-        bool, Field(description="Look at each empty object while listing: it may be a dynamic large object")
-    ] = True
+        Literal["segments", "flatten", "ignore"] | bool,
+        Field(
+            description="Dynamic large objects: copies keep their segments as parts, or do not, or nobody looks for them"
+        ),
+    ] = "segments"
     delete_segments: Annotated[bool, Field(description="Delete the segments of a large object with it")] = True
     encode_metadata_names: Annotated[
         bool, Field(description="Carry metadata names that Swift would drop percent-encoded, instead of failing")

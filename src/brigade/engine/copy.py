@@ -27,6 +27,7 @@ from brigade.engine.proving import (
     damaged_at_source,
     exactly,
     hash_ranges,
+    may_have_parts,
     md5_of,
     unconditionally,
 )
@@ -138,7 +139,7 @@ class Copier:
         able = job.target.capabilities
         if not able.multipart:
             return False
-        if job.cuts_along_source and has_parts(seen.etag):
+        if job.cuts_along_source and may_have_parts(job.source, seen):
             return True
         if seen.size_bytes > able.max_put_bytes:
             return True

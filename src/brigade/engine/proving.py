@@ -9,7 +9,7 @@ from typing import Protocol
 from brigade.decide.decide import source_print
 from brigade.decide.parts import composite_etag, fits_limits, guess_part_size, uniform_sizes
 from brigade.errors import Corrupt, SourceChanged
-from brigade.objects import Checksum, ChecksumAlgorithm, ObjectInfo, has_parts, is_md5_etag, multipart_count
+from brigade.objects import DYNAMIC, Checksum, ChecksumAlgorithm, ObjectInfo, has_parts, is_md5_etag, multipart_count
 from brigade.stores.base import ByteRange, Condition, Store
 from brigade.stores.digests import new_digest
 
@@ -107,9 +107,14 @@ async def hash_ranges(store: Store, info: ObjectInfo, sizes: Sequence[int]) -> l
     return digests
 
 
+def may_have_parts(store: Store, info: ObjectInfo) -> bool:
+    """True for an object that is made of several parts, as far as its ETag tells, and has them to show."""
+    return has_parts(info.etag) or (store.capabilities.dynamic_parts and (info.etag or "").startswith(DYNAMIC))
+
+
 async def part_sizes_of(store: Store, info: ObjectInfo) -> tuple[list[int] | None, bool]:
     """How an object with a multipart ETag was cut, and whether the store said so (True) or it is a guess."""
-    if info.etag is None or not has_parts(info.etag):
+    if info.etag is None or not may_have_parts(store, info):
         return None, False
     if store.capabilities.part_reads:
         told = await store.part_sizes(info.key, etag=info.etag)

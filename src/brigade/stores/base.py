@@ -63,6 +63,7 @@ class Capabilities:
     calls `write_tags` after completing. `narrow_tags`: at most ten tags, of ASCII letters, digits, space and `+-./:=_` only;
     others raise `Rejected`. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
     `manifests`: large objects are made of others by a manifest, and the store has the calls of `Manifests`.
+    `dynamic_parts`: an object whose ETag begins with `objects.DYNAMIC` has parts that may be worth keeping.
     """
 
     listing_order: ListingOrder = ListingOrder.BYTES
@@ -94,6 +95,7 @@ class Capabilities:
     custom_time: bool = False
     delete_at: bool = False
     manifests: bool = False
+    dynamic_parts: bool = False
     modified_is_write_time: bool = True
     max_key_bytes: int = 1024
     max_put_bytes: int = 5 * 1024**3

@@ -11,7 +11,7 @@ from brigade.clock import Clock
 from brigade.errors import ConfigError
 from brigade.stores.base import Store
 from brigade.stores.swift.containers import has_container, list_containers
-from brigade.stores.swift.settings import AuthVersion, SwiftSettings
+from brigade.stores.swift.settings import AuthVersion, DynamicObjects, SwiftSettings
 from brigade.stores.swift.store import SwiftStore
 from brigade.wiring.kinds import Setting
 
@@ -39,7 +39,6 @@ _SAME = (
     "account",
     "segments_container",
     "storage_policy",
-    "dlo",
     "delete_segments",
     "encode_metadata_names",
     "verify_tls",
@@ -102,6 +101,7 @@ def swift_settings(name: str, section: SwiftSection, *, directory: Path) -> Swif
         name=name,
         container=_ANY,
         auth_version=AuthVersion(section.auth_version) if section.auth_version else None,
+        dlo=_dynamic(section.dlo),
         ca_bundle=str(directory / section.ca_bundle) if section.ca_bundle else None,
         **{key: getattr(section, key) for key in _SAME},
     )
@@ -110,6 +110,13 @@ def swift_settings(name: str, section: SwiftSection, *, directory: Path) -> Swif
         connect_timeout_seconds=section.connect_timeout or settings.connect_timeout_seconds,
         idle_timeout_seconds=section.idle_timeout or settings.idle_timeout_seconds,
     )
+
+
+def _dynamic(said: str | bool) -> DynamicObjects:
+    """`true` and `false` say whether to look for them at all."""
+    if isinstance(said, bool):
+        return DynamicObjects.SEGMENTS if said else DynamicObjects.IGNORE
+    return DynamicObjects(said)
 
 
 def swift_url_settings(environment: Mapping[str, str]) -> SwiftSettings:

@@ -8,7 +8,7 @@ import pytest
 
 from brigade.config.swift import SwiftSection, swift_mistakes
 from brigade.errors import ConfigError
-from brigade.stores.swift.settings import AuthVersion
+from brigade.stores.swift.settings import AuthVersion, DynamicObjects
 from brigade.stores.swift.store import SwiftStore
 from brigade.testing.clock import ManualClock
 from brigade.wiring.kinds import Setting, kind_of, kind_of_url
@@ -46,11 +46,21 @@ def test_each_key_of_a_section_is_taken_up():
     settings = swift_settings("s", section, directory=Path("/etc/brigade"))
     assert settings.version is AuthVersion.V2
     assert (settings.account, settings.segments, settings.storage_policy) == ("AUTH_x", "parts", "gold")
-    assert (settings.dlo, settings.delete_segments, settings.encode_metadata_names) == (False, False, True)
+    assert settings.dlo is DynamicObjects.IGNORE
+    assert (settings.delete_segments, settings.encode_metadata_names) == (False, True)
     assert (settings.ca_bundle, settings.idle_timeout_seconds) == ("/etc/brigade/ca.pem", 5.0)
     store = kind_of(section, Setting("s", Path("/"), {}, ManualClock())).bucket("photos", 7)
     assert isinstance(store, SwiftStore)
     assert (store.name, store.settings.connections) == ("s:photos", 7)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [({}, "segments"), ({"dlo": True}, "segments"), ({"dlo": "flatten"}, "flatten"), ({"dlo": "ignore"}, "ignore")],
+)
+def test_what_dynamic_large_objects_are_taken_for_can_be_said(said, meant):
+    section = SwiftSection(type="swift", storage_url="https://swift.example/v1/AUTH_a", token="hush", **said)
+    assert swift_settings("s", section, directory=Path("/")).dlo is DynamicObjects(meant)
 
 
 def test_a_url_takes_what_an_rc_file_says():

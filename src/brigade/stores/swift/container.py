@@ -20,8 +20,8 @@ from brigade.objects import Attributes
 from brigade.stores.base import Capabilities
 from brigade.stores.http.calls import Answer
 from brigade.stores.swift.caller import Caller
-from brigade.stores.swift.headers import HeaderList, attribute_headers
-from brigade.stores.swift.settings import SwiftSettings
+from brigade.stores.swift.headers import HeaderList, attribute_headers, is_dynamic
+from brigade.stores.swift.settings import DynamicObjects, SwiftSettings
 from brigade.wire.encoding import encode_query
 from brigade.wire.swift import Limits, Page, parse_page
 
@@ -54,6 +54,7 @@ class Container:
             multipart=limits.has_slo,
             delete_at=True,
             manifests=limits.has_slo,
+            dynamic_parts=self.settings.dlo is DynamicObjects.SEGMENTS,
             max_key_bytes=limits.max_key_bytes,
             max_put_bytes=limits.max_file_bytes,
             max_copy_bytes=_LARGEST_BYTES,
@@ -117,10 +118,24 @@ class Container:
         """The error for a refused request on an object; 404 says the same of an object and of its container."""
         error = self.caller.refusal(operation, key, answer)
         if isinstance(error, NotFound):
+            if await self._is_manifest(operation, key):
+                return self._segments_lost(operation, key)
             container = await self.caller.ask(operation, None, "HEAD", self._path(None, operation))
             if container.status >= 300:
                 return self.caller.refusal(operation, None, container)
         return error
+
+    async def _is_manifest(self, operation: str, key: str) -> bool:
+        """True for a dynamic large object that answers 404 because the container of its segments does."""
+        if self.settings.dlo is DynamicObjects.IGNORE:
+            return False
+        target = f"{self._path(key, operation)}?multipart-manifest=get"
+        itself = await self.caller.ask(operation, key, "HEAD", target)
+        return itself.status < 300 and is_dynamic(itself.headers)
+
+    def _segments_lost(self, operation: str, key: str) -> Rejected:
+        text = "it is a dynamic large object, and the container of its segments is missing"
+        return self._rejected(operation, key, text)
 
     async def _call(
         self, operation: str, key: str, method: str, query: str = "", headers: HeaderList | None = None

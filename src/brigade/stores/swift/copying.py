@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from brigade.errors import Rejected
-from brigade.objects import SEGMENTED, Attributes, ObjectInfo, PartInfo
+from brigade.objects import DYNAMIC, SEGMENTED, Attributes, ObjectInfo, PartInfo
 from brigade.stores.base import ALWAYS, Condition
 from brigade.stores.swift.deleting import DeletingCalls
-from brigade.stores.swift.headers import DYNAMIC, etag_from, match_value
+from brigade.stores.swift.headers import etag_from, match_value
 from brigade.stores.swift.multipart import MultipartCalls
 from brigade.stores.swift.uploads import segment_name
 from brigade.stores.together import for_each

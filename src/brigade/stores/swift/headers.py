@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from brigade.errors import Rejected
-from brigade.objects import SEGMENTED, Attributes, ObjectInfo
+from brigade.objects import DYNAMIC, SEGMENTED, Attributes, ObjectInfo
 from brigade.wire.encoding import decode
 from brigade.wire.s3time import http_date_ns
 from brigade.wire.swift import Limits, timestamp_ns
@@ -16,8 +16,6 @@ HeaderList = list[tuple[str, str]]
 META = "x-object-meta-"
 # Sent for "none", because Swift would guess one from the key.
 NO_CONTENT_TYPE = "binary/octet-stream"
-DYNAMIC = "dlo-"
-"""What the ETag of a dynamic large object begins with: it says nothing of the content."""
 
 _CONTENT_HEADERS = (
     ("content-encoding", "content_encoding"),
@@ -110,12 +108,17 @@ def etag_from(headers: Mapping[str, str]) -> str | None:
         return None
     if is_slo(headers):
         return SEGMENTED + etag
-    return DYNAMIC + etag if "x-object-manifest" in headers else etag
+    return DYNAMIC + etag if is_dynamic(headers) else etag
 
 
 def is_slo(headers: Mapping[str, str]) -> bool:
     """True for the headers of a static large object."""
     return headers.get("x-static-large-object", "").lower() == "true"
+
+
+def is_dynamic(headers: Mapping[str, str]) -> bool:
+    """True for the headers of a dynamic large object."""
+    return "x-object-manifest" in headers
 
 
 def match_value(etag: str) -> str:

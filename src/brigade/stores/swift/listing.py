@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from brigade.errors import AccessDenied, ListingBroken, NotFound
+from brigade.errors import AccessDenied, ListingBroken, NotFound, Rejected
 from brigade.objects import ObjectInfo
 from brigade.stores.base import ListPage
 from brigade.stores.swift.objects import ObjectCalls
+from brigade.stores.swift.settings import DynamicObjects
 from brigade.stores.together import for_each
 
 _LOOKS_AT_ONCE = 16
@@ -24,7 +25,7 @@ class ListingCalls(ObjectCalls):
             prefix=prefix,
             marker=start_after if cursor is None else cursor,
             limit=limit,
-            doubt_empty=self.settings.dlo,
+            doubt_empty=self.settings.dlo is not DynamicObjects.IGNORE,
         )
         entries = page.entries
         if not entries:
@@ -46,7 +47,7 @@ class ListingCalls(ObjectCalls):
         """The entry as HEAD has it, if it is a dynamic large object or a link to another object."""
         try:
             now = await self.head(entry.key)
-        except (NotFound, AccessDenied):
+        except (NotFound, AccessDenied, Rejected):
             return entry
         if now.etag == entry.etag:
             return entry

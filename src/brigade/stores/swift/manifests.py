@@ -1,4 +1,4 @@
-"""Static large objects: their manifests, their parts, and why one cannot be read."""
+"""What large objects are made of: their manifests or listings, their parts, and why one cannot be read."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from brigade.clock import Clock
 from brigade.errors import Corrupt, Rejected, StoreError
-from brigade.objects import SEGMENTED
+from brigade.objects import DYNAMIC, SEGMENTED
 from brigade.stores.http.calls import Answer
-from brigade.stores.swift.container import Container
-from brigade.stores.swift.headers import is_slo
-from brigade.stores.swift.settings import SwiftSettings
+from brigade.stores.swift.dynamic import MOST_SEGMENTS, DynamicCalls
+from brigade.stores.swift.headers import is_dynamic, is_slo
+from brigade.stores.swift.settings import DynamicObjects, SwiftSettings
 from brigade.stores.together import for_each
 from brigade.wire.swift import Segment, parse_manifest, whole_etag
 
@@ -22,7 +22,7 @@ _REMEMBERED = 32
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a static large object is made of; `raw` is the document as Swift gave it."""
+    """What a large object is made of; `raw` is the document as Swift gave it, nothing for one that has none."""
 
     segments: tuple[Segment, ...]
     etag: str
@@ -33,9 +33,19 @@ class Manifest:
         """The segments that give something; one, where none does."""
         return tuple(segment for segment in self.segments if segment.size_bytes) or self.segments[:1]
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole."""
+        return sum(segment.size_bytes for segment in self.segments)
 
-class ManifestCalls(Container):
-    """Reading manifests."""
+
+def manifest_of(segments: tuple[Segment, ...]) -> Manifest:
+    """What stands for the manifest of a dynamic large object, under the ETag that Swift makes of its segments."""
+    return Manifest(segments, DYNAMIC + whole_etag(segments), b"")
+
+
+class ManifestCalls(DynamicCalls):
+    """Reading manifests, and what stands for one."""
 
     def __init__(self, settings: SwiftSettings, clock: Clock) -> None:
         super().__init__(settings, clock)
@@ -43,7 +53,8 @@ class ManifestCalls(Container):
 
     async def part_sizes(self, key: str, *, etag: str) -> list[int] | None:
         """The sizes of the segments of exactly this large object; None for an object that has none."""
-        if not etag.startswith(SEGMENTED):
+        keeps_dynamic = self.settings.dlo is DynamicObjects.SEGMENTS and etag.startswith(DYNAMIC)
+        if not (keeps_dynamic or etag.startswith(SEGMENTED)):
             return None
         manifest = await self._manifest_of("part_sizes", key, etag)
         return [segment.size_bytes for segment in manifest.filled] if manifest is not None else None
@@ -58,15 +69,30 @@ class ManifestCalls(Container):
         if etag is not None and (known := self._remembered.get((key, etag))) is not None:
             self._remembered.move_to_end((key, etag))
             return known
-        manifest = await self._read_manifest(operation, key)
+        if etag is not None and etag.startswith(DYNAMIC):
+            manifest = await self._list_dynamic(operation, key)
+        else:
+            manifest = await self._read_manifest(operation, key)
         if manifest is None:
             return None
         if etag not in (None, "*", manifest.etag):
             raise self._changed(operation, key, f"the object has the ETag {manifest.etag} and not {etag}")
         self._remembered[key, manifest.etag] = manifest
-        if len(self._remembered) > _REMEMBERED:
+        while len(self._remembered) > 1 and not self._is_little_remembered():
             self._remembered.popitem(last=False)
         return manifest
+
+    def _is_little_remembered(self) -> bool:
+        segments = sum(len(each.segments) for each in self._remembered.values())
+        return len(self._remembered) <= _REMEMBERED and segments <= MOST_SEGMENTS
+
+    async def _list_dynamic(self, operation: str, key: str) -> Manifest | None:
+        """What a dynamic large object is made of now; None for any other object."""
+        answer = await self._call(operation, key, "HEAD")
+        if not is_dynamic(answer.headers):
+            return None
+        segments = await self._listed_segments(operation, key, answer.headers)
+        return manifest_of(segments)
 
     async def _read_manifest(self, operation: str, key: str, *, newest: bool = False) -> Manifest | None:
         """The manifest as it is now. Of an object that has none nothing is read. Raises `NotFound`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
-from brigade.errors import Corrupt, NotFound, StoreError, Unsupported
+from brigade.errors import Corrupt, NotFound, Rejected, SourceChanged, StoreError, Unsupported
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, ByteRange, BytesBody, Condition, ObjectReader
 from brigade.stores.checked import CheckedBody
@@ -12,11 +13,13 @@ from brigade.stores.digests import md5_hex
 from brigade.stores.http.base import HttpResponse
 from brigade.stores.http.calls import Answer
 from brigade.stores.swift.bodies import HashedBody
-from brigade.stores.swift.headers import HeaderList, info_from
+from brigade.stores.swift.dynamic import Piece, pieces_of
+from brigade.stores.swift.headers import HeaderList, etag_from, info_from, is_dynamic
+from brigade.stores.swift.manifests import Manifest, manifest_of
 from brigade.stores.swift.reading import Opening, Wanted
 from brigade.stores.swift.sweeping import SweepingCalls
 
-_TOO_MANY_SEGMENTS = "it is made of more segments than Swift lists at once, and then nobody tells its size"
+_NO_LENGTH = "the server does not tell its size"
 
 
 class ObjectCalls(SweepingCalls):
@@ -25,11 +28,22 @@ class ObjectCalls(SweepingCalls):
     async def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """The object with its attributes. Raises `NotFound`."""
         self._no_versions(version_id, "head", key)
-        answer = await self._call("head", key, "HEAD")
-        length = answer.headers.get("content-length")
-        if length is None:
-            raise self._rejected("head", key, _TOO_MANY_SEGMENTS)
-        return info_from(key, answer.headers, int(length), encoded_names=self.settings.encode_metadata_names)
+        return await self._told("head", key)
+
+    async def _told(self, operation: str, key: str, manifest: Manifest | None = None) -> ObjectInfo:
+        """What HEAD tells. Of a dynamic large object with too many segments it tells no size, and `manifest` or a listing does."""
+        headers = (await self._call(operation, key, "HEAD")).headers
+        length = headers.get("content-length")
+        if length is not None:
+            return self._info(key, headers, int(length))
+        if not is_dynamic(headers):
+            raise self._rejected(operation, key, _NO_LENGTH)
+        if manifest is None:
+            manifest = manifest_of(await self._listed_segments(operation, key, headers))
+        return self._info(key, headers, manifest.size_bytes)._replace(etag=manifest.etag)
+
+    def _info(self, key: str, headers: Mapping[str, str], size_bytes: int) -> ObjectInfo:
+        return info_from(key, headers, size_bytes, encoded_names=self.settings.encode_metadata_names)
 
     def get(
         self,
@@ -134,6 +148,8 @@ class ObjectCalls(SweepingCalls):
             return wanted
         key, number = wanted.key, wanted.part
         manifest = await self._manifest_of("get", key, wanted.condition.if_match)
+        if manifest is None and wanted.condition.if_match in (None, "*"):
+            manifest = await self._list_dynamic("get", key)
         if manifest is None:
             if number != 1:
                 raise Unsupported("the object is in one piece", store=self.name, operation="get", key=key)
@@ -148,13 +164,50 @@ class ObjectCalls(SweepingCalls):
         byte_range = ByteRange(first, segment.size_bytes) if segment.size_bytes else None
         return Wanted(key, byte_range, number, condition, checksum)
 
+    async def joined(self, wanted: Wanted) -> tuple[ObjectInfo, list[Piece]]:
+        """A dynamic large object as `get` shall give it, and what to read of which segment.
+
+        Its segments are listed under the ETag that was seen. HEAD comes after that, and tells whether that is still so.
+        """
+        key, etag = wanted.key, wanted.condition.if_match
+        if etag in (None, "*"):
+            etag = (await self._told("get", key)).etag
+        manifest = await self._manifest_of("get", key, etag)
+        info = await self._told("get", key, manifest)
+        if manifest is None or info.etag != manifest.etag:
+            raise self._changed("get", key, f"the object has the ETag {info.etag} and not {etag}")
+        first, length_bytes = wanted.byte_range or ByteRange(0, info.size_bytes)
+        if wanted.byte_range is not None and first >= info.size_bytes:
+            raise Rejected("the range begins behind the end", store=self.name, operation="get", key=key, status=416)
+        length_bytes = min(length_bytes, info.size_bytes - first)
+        pieces = pieces_of(manifest.segments, first, length_bytes, checked=wanted.checksum is None)
+        return info._replace(size_bytes=length_bytes, checksum=wanted.checksum), pieces
+
+    async def accepted_piece(self, key: str, piece: Piece, response: HttpResponse) -> ObjectInfo:
+        """The head of an answer for one segment, which must be the one that was listed."""
+        path = piece.segment.path
+        if response.status in (404, 412):
+            raise self._segment_changed(key, path)
+        if response.status >= 300:
+            answer = Answer(response.status, response.headers, await response.read())
+            raise self.caller.refusal("get", key, answer)
+        if etag_from(response.headers) != piece.segment.etag:
+            raise self._segment_changed(key, path)
+        if response.headers.get("content-length") != str(piece.length_bytes):
+            text = f"the server does not answer a range of {path} as asked"
+            raise Unsupported(text, store=self.name, operation="get", key=key)
+        return ObjectInfo(key, piece.length_bytes, None, 0)
+
+    def _segment_changed(self, key: str, path: str) -> SourceChanged:
+        text = f"its segment {path} is gone or another one since it was listed"
+        return SourceChanged(text, store=self.name, operation="get", key=key)
+
     def accepted(self, wanted: Wanted, response: HttpResponse) -> ObjectInfo:
         """What an answer to `get` describes, if it is what was asked for."""
         length = response.headers.get("content-length")
         if length is None:
-            raise self._rejected("get", wanted.key, _TOO_MANY_SEGMENTS)
-        encoded_names = self.settings.encode_metadata_names
-        info = info_from(wanted.key, response.headers, int(length), encoded_names=encoded_names)
+            raise self._rejected("get", wanted.key, _NO_LENGTH)
+        info = self._info(wanted.key, response.headers, int(length))
         expected = wanted.condition.if_match
         if expected not in (None, "*", info.etag):
             raise self._changed("get", wanted.key, f"the object has the ETag {info.etag} and not {expected}")

@@ -18,13 +18,21 @@ class AuthVersion(StrEnum):
     FIXED = "fixed"
 
 
+class DynamicObjects(StrEnum):
+    """What dynamic large objects are taken for: `SEGMENTS` keeps their cut in copies, `FLATTEN` does not, `IGNORE` never looks."""
+
+    SEGMENTS = "segments"
+    FLATTEN = "flatten"
+    IGNORE = "ignore"
+
+
 @dataclass(frozen=True, slots=True)
 class SwiftSettings:
     """One container of one account.
 
     `auth_version` None is told by the end of `auth_url`. `storage_url` replaces what the log-in answers, `account` its last
-    component. `segments_container` None is `<container>_segments`. `dlo`: look at empty objects, which may be
-    dynamic large ones. `delete_segments`: the segments of a large object go with it. `encode_metadata_names`: names that
+    component. `segments_container` None is `<container>_segments`. `dlo`: whether empty objects are looked
+    at, which may be dynamic large ones, and how such a one is copied. `delete_segments`: the segments of a large object go with it. `encode_metadata_names`: names that
     Swift would drop are carried percent-encoded.
     """
 
@@ -50,7 +58,7 @@ class SwiftSettings:
     account: str | None = None
     segments_container: str | None = None
     storage_policy: str | None = None
-    dlo: bool = True
+    dlo: DynamicObjects = DynamicObjects.SEGMENTS
     delete_segments: bool = True
     encode_metadata_names: bool = False
     ca_bundle: str | None = None

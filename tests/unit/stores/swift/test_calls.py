@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -14,14 +15,24 @@ from brigade.errors import (
     ListingBroken,
     NotFound,
     Rejected,
+    SourceChanged,
     StorageFull,
     Throttled,
     Unavailable,
     Unsupported,
 )
-from brigade.objects import NO_ATTRIBUTES, Attributes, PartInfo
-from brigade.stores.base import BytesBody, Condition
+from brigade.objects import DYNAMIC, NO_ATTRIBUTES, Attributes, PartInfo
+from brigade.stores.base import ByteRange, BytesBody, Condition
 from brigade.testing.bodies import StreamBody
+from brigade.wire.encoding import split_query
+from brigade.wire.swift import EMPTY_MD5
+
+WHEN = "2026-11-20T12:40:36.984100"
+
+
+def md5(data):
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
 
 ERRORS = {
     403: AccessDenied,
@@ -261,9 +272,99 @@ async def test_without_segments_a_write_is_one_request(server, open_store):
 
 async def test_nothing_wrong_is_made_of_an_answer_without_a_length(server, open_store):
     store = await open_store()
-    server.answer = lambda _: server.reply(200, headers={"x-object-manifest": "c/p"})
+    server.answer = lambda _: server.reply(200)
     with pytest.raises(Rejected):
         await store.head("a")
     with pytest.raises(Rejected):
         async with store.get("a"):
             pass
+
+
+SEGMENTS = {"p/1": b"11", "p/2": b"222", "p/3": b"3333"}
+
+
+def too_many(server, segments):
+    """A dynamic large object with more segments than Swift lists at once, two to a page: nobody tells its size or ETag."""
+
+    def answer(request):
+        path, _, query = request.target.removeprefix("/v1/AUTH_a").partition("?")
+        if path == "/photos/a":
+            return server.reply(200, headers={"x-object-manifest": "c%20c/p/", "etag": EMPTY_MD5})
+        if path == "/c%20c":
+            marker = next((value for name, value in split_query(query) if name == "marker"), "")
+            names = [name for name in segments if name > marker][:2]
+            items = [
+                {"name": name, "bytes": len(segments[name]), "hash": md5(segments[name]), "last_modified": WHEN}
+                for name in names
+            ]
+            return server.reply(200, json.dumps(items).encode())
+        data = segments[path.removeprefix("/c%20c/")]
+        if "range" in request.headers:
+            first, last = request.headers["range"].removeprefix("bytes=").split("-")
+            data = data[int(first) : int(last) + 1]
+        etag = md5(segments[path.removeprefix("/c%20c/")])
+        return server.reply(200, data, {"etag": etag, "content-length": str(len(data))})
+
+    return answer
+
+
+async def test_a_dynamic_large_object_of_more_segments_than_swift_lists_at_once_is_read_all_the_same(
+    server, open_store
+):
+    store = await open_store()
+    server.answer = too_many(server, SEGMENTS)
+    seen = await store.head("a")
+    assert (seen.size_bytes, seen.etag) == (9, DYNAMIC + md5("".join(map(md5, SEGMENTS.values())).encode()))
+    exactly = Condition(if_match=seen.etag)
+    for condition in (Condition(), exactly):
+        async with store.get("a", condition=condition) as reader:
+            assert (await reader.read(), reader.info.etag) == (b"112223333", seen.etag)
+    async with store.get("a", byte_range=ByteRange(4, 3), condition=exactly) as reader:
+        assert b"".join([chunk async for chunk in reader.chunks()]) == b"233"
+    assert await store.part_sizes("a", etag=seen.etag) == [2, 3, 4]
+
+
+async def test_a_segment_with_other_bytes_than_its_etag_says_is_damage_before_its_last_byte_is_out(server, open_store):
+    store = await open_store()
+    seen = too_many(server, SEGMENTS)
+    broken = too_many(server, {**SEGMENTS, "p/2": b"2x2"})
+
+    def answer(request):
+        reply = seen(request)
+        return reply if not request.target.endswith("p/2") else server.reply(200, broken(request).body, reply.headers)
+
+    server.answer = answer
+    with pytest.raises(Corrupt, match="p/2"):
+        async with store.get("a") as reader:
+            await reader.read()
+    taken = []
+    with pytest.raises(Corrupt, match="p/2"):
+        async with store.get("a") as reader:
+            async for chunk in reader.chunks():
+                taken += [chunk]
+    assert b"".join(taken) == b"11"
+
+
+async def test_a_segment_that_another_one_answers_for_is_a_change(server, open_store):
+    store = await open_store()
+    listed, now = too_many(server, SEGMENTS), too_many(server, {**SEGMENTS, "p/3": b"4444"})
+    server.answer = lambda request: (now if request.target.endswith("p/3") else listed)(request)
+    with pytest.raises(SourceChanged, match="p/3"):
+        async with store.get("a") as reader:
+            await reader.read()
+
+
+async def test_segments_beyond_all_bounds_are_refused_with_the_reason(server, open_store, monkeypatch):
+    monkeypatch.setattr("brigade.stores.swift.dynamic.MOST_SEGMENTS", 2)
+    store = await open_store()
+    server.answer = too_many(server, SEGMENTS)
+    with pytest.raises(Rejected, match="more than 2 segments"):
+        await store.head("a")
+
+
+@pytest.mark.parametrize("place", ["c", "c/", "/p", "%FF/p"])
+async def test_a_dynamic_large_object_that_names_no_place_fails_with_the_reason(server, open_store, place):
+    store = await open_store()
+    server.answer = lambda _: server.reply(200, headers={"x-object-manifest": place})
+    with pytest.raises(Rejected, match="names no container and prefix"):
+        await store.head("a")
