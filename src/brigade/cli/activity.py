@@ -30,8 +30,18 @@ async def activity(
 
 
 def activity_line(each: Mapping[str, Any]) -> str:
-    """What was done to one object, and why."""
+    """What was done to one object, when, and why."""
+    return "  ".join([second(each["at"]), *done_words(each)]).rstrip()
+
+
+def done_words(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Of which replication it is, what was done, the key, and why; or that it failed, and why."""
     outcome = each["outcome"]
-    why = one_line(outcome.get("error") or outcome.get("reason") or "")
-    what = f"{second(each['at'])}  {one_line(each['replication'])}  {outcome.get('action')}"
-    return f"{what}  {quote_key(outcome['key'])}  {why}".rstrip()
+    error = outcome.get("error")
+    what = "failed" if error else str(outcome.get("action"))
+    return (
+        one_line(each["replication"]),
+        what,
+        quote_key(outcome["key"]),
+        one_line(error or outcome.get("reason") or ""),
+    )

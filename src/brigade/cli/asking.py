@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import Parameter, Signature
 from typing import Any, get_type_hints
 
@@ -12,6 +12,7 @@ import typer
 
 from brigade.cli import options
 from brigade.cli.client import Api, with_client
+from brigade.cli.text import aligned
 
 Work = Callable[..., Coroutine[Any, Any, int | None]]
 """Takes a client, then the verb's own arguments and options; may give back an exit code."""
@@ -59,3 +60,9 @@ def tell_each(found: Iterable[Any], words: Callable[[Any], str], *, as_json: boo
         typer.echo(json.dumps(each) if as_json else words(each))
     if not count and none and not as_json:
         typer.echo(none)
+
+
+def tell_table(found: Sequence[Any], cells: Callable[[Any], Sequence[str]], *, as_json: bool, none: str) -> None:
+    """The same with columns that stand below each other."""
+    lines = iter([] if as_json else aligned(map(cells, found)))
+    tell_each(found, lambda _: next(lines), as_json=as_json, none=none)

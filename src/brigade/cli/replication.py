@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from brigade.cli import options
 from brigade.cli.asking import DONE, asking, tell, tell_each
 from brigade.cli.client import Client, given, segment
+from brigade.cli.runs import run_line
 from brigade.cli.text import one_line, second
 
 app = typer.Typer(
@@ -222,6 +223,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"  paused: {one_line(found['order']['note']) or 'no reason given'}")
     lines += options.setting_lines(found["settings"])
     for each in found["status"]:
-        waits = f"{each['backlog']} keys wait, the oldest for {each['lag_seconds']:.1f}s; {each['parked']} parked"
-        lines.append(f"  {one_line(each['name'])}: {each['standing']}; {waits}")
+        lines.append(f"  {one_line(each['name'])}: {'; '.join(_status_words(each))}")
     return lines
+
+
+def _status_words(status: Mapping[str, Any]) -> Iterator[str]:
+    from brigade.config.units import format_duration
+
+    yield status["standing"]
+    count = status["backlog"]
+    oldest = format_duration(status["lag_seconds"])
+    yield f"{count} {'key waits' if count == 1 else 'keys wait'}, the oldest for {oldest}" if count else "nothing waits"
+    yield from (f"{status[name]} {name}" for name in ("parked", "dismissed") if status[name])
+    if status["last_run"]:
+        yield f"last run: {run_line(status['last_run'])}"

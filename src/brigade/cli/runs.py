@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from brigade.cli import options
-from brigade.cli.asking import asking, tell, tell_each
+from brigade.cli.asking import asking, tell, tell_each, tell_table
 from brigade.cli.client import Client, given, some
 from brigade.cli.text import one_line, quote_key, second
 
@@ -21,6 +22,9 @@ app = typer.Typer(
 )
 
 RunId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `brigade runs list` shows it.")]
+
+
+_COUNTS = {"copied": "copied", "deleted": "deleted", "differences": "differ", "failed": "failed"}
 
 
 @app.callback()
@@ -40,7 +44,7 @@ async def list_runs(
     """List the runs of a replication, or of all, the newest first."""
     query = given(replication=replication, kind=kind)
     found = await some(client, "/runs", query, limit, cursor="before")
-    tell_each(found, run_line, as_json=as_json, none="nothing has run")
+    tell_table(found, _run_cells, as_json=as_json, none="nothing has run")
 
 
 @app.command()
@@ -96,12 +100,22 @@ class _Lines:
 
 def run_line(run: Mapping[str, Any]) -> str:
     """One run in a line."""
-    counts = [f"{run['counts'][name]} {name}" for name in ("copied", "deleted", "failed") if run["counts"].get(name)]
-    ended = "" if run["finished"] is None else f" to {second(run['finished'])}"
-    what = (
-        f"{run['id']}  {one_line(run['replication'])}  {run['kind']}  {run['state']}  {second(run['started'])}{ended}"
-    )
-    return "  ".join([what, ", ".join(counts)]).rstrip()
+    return "  ".join(cell for cell in _run_cells(run) if cell)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """What a run did, and what it did not: `24 copied, 1 failed`."""
+    return ", ".join(f"{counts[name]} {word}" for name, word in _COUNTS.items() if counts.get(name))
+
+
+def _run_cells(run: Mapping[str, Any]) -> tuple[str, ...]:
+    from brigade.config.units import format_duration
+
+    began = datetime.fromisoformat(run["started"])
+    ended = None if run["finished"] is None else datetime.fromisoformat(run["finished"])
+    took = "goes on" if ended is None else f"took {format_duration((ended - began).total_seconds())}"
+    what = str(run["id"]), one_line(run["replication"]), str(run["kind"]), str(run["state"])
+    return *what, second(run["started"]), took, counted(run["counts"])
 
 
 def _range_line(part: Mapping[str, Any]) -> str:

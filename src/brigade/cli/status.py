@@ -97,8 +97,10 @@ def _line(status: Status) -> str:
 
 
 def _run(run: Run, result: str) -> str:
+    from brigade.cli.runs import counted
     from brigade.cli.text import utc
+    from brigade.state.rows import RunKind
 
-    counts = [f"{run.counts[name]} {name}" for name in ("copied", "deleted", "failed") if run.counts.get(name)]
-    took = "" if run.finished_ns is None else f", {(run.finished_ns - run.started_ns) / _SECOND_NS:.1f}s"
-    return f"last run {result} ({', '.join([utc(run.started_ns) + took, *counts])})"
+    took = "" if run.finished_ns is None else f"{(run.finished_ns - run.started_ns) / _SECOND_NS:.1f}s"
+    told = [each for each in (utc(run.started_ns), took, counted(run.counts)) if each]
+    return f"last {'verify' if run.kind is RunKind.VERIFY else 'run'} {result} ({', '.join(told)})"

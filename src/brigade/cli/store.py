@@ -132,7 +132,9 @@ def check(
 
 
 def _line(found: Mapping[str, Any]) -> str:
-    where = found["settings"].get("endpoint") or found["settings"].get("root") or ""
+    from brigade.api.pages.words import whereabouts
+
+    where = whereabouts(found["settings"])
     problem = f"; not in force: {one_line(found['problem'])}" if found["problem"] else ""
-    line = f"{one_line(found['name'])}: {one_line(str(found['settings'].get('type')))} {one_line(str(where))}".rstrip()
+    line = f"{one_line(found['name'])}: {one_line(str(found['settings'].get('type')))} {one_line(where)}".rstrip()
     return f"{line} ({found['origin']}){problem}"

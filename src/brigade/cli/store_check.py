@@ -140,11 +140,18 @@ def _print_example(store: str, buckets: list[str]) -> None:
     typer.echo(f"for the rest name a bucket: brigade store check {one_line(store)}:{one_line(example)}")
 
 
+def _value_lines(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name} → {other}" for name, other in value.items()] or ["none"]
+    return [{True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)]
+
+
 def _print_tables(found: Mapping[str, Any], title: str) -> None:
     typer.echo("\ncapabilities")
     for name, value in found["capabilities"].items():
-        words = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        typer.echo(f"  {name.replace('_', ' '):26}{words}")
+        # Of a mapping each entry stands in a line of its own.
+        for number, words in enumerate(_value_lines(value)):
+            typer.echo(f"  {'' if number else name.replace('_', ' '):26}{words}")
     typer.echo(f"\n{title}")
     for row in found["fidelity"]:
         typer.echo(f"  {row['what']:26}{row['fate']:14}{row['why']}")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brigade.cli import options
+from brigade.cli.activity import done_words
 from brigade.cli.client import Api, Client, with_client
-from brigade.cli.text import one_line, quote_key, second
+from brigade.cli.runs import counted
+from brigade.cli.text import ago, aligned, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,8 +61,9 @@ async def _tell(client: Client, seconds: float, *, once: bool, as_json: bool) ->
 
     clock = SystemClock()
     while True:
-        for each in await _look(client):
-            typer.echo(json.dumps(each) if as_json else "  ".join(_cells(each)))
+        found = await _look(client)
+        for line in map(json.dumps, found) if as_json else _lines(found, clock.now_ns()):
+            typer.echo(line)
         if once:
             return
         await clock.sleep(seconds)
@@ -76,7 +79,7 @@ async def _draw(client: Client, seconds: float) -> None:
         while True:
             statuses = await _look(client)
             lately = (await client.ask("GET", "/activity", query={"limit": str(_MOST_LATELY)})).value
-            live.update(_screen(statuses, lately, live.console.height), refresh=True)
+            live.update(_screen(statuses, lately, live.console.height, clock.now_ns()), refresh=True)
             await clock.sleep(seconds)
 
 
@@ -86,19 +89,24 @@ async def _look(client: Client) -> list[Mapping[str, Any]]:
     return sorted(found, key=lambda each: (_ORDER.index(each["standing"]), -each["lag_seconds"], each["name"]))
 
 
-def _cells(status: Mapping[str, Any]) -> tuple[str, ...]:
+def _lines(statuses: Sequence[Mapping[str, Any]], now_ns: int) -> list[str]:
+    return aligned(_cells(status, now_ns) for status in statuses)
+
+
+def _cells(status: Mapping[str, Any], now_ns: int) -> tuple[str, ...]:
     from brigade.config.units import format_duration
 
     waits = f"{status['backlog']} wait, {format_duration(status['lag_seconds'])}" if status["backlog"] else ""
     parked = f"{status['parked']} parked" if status["parked"] else ""
     run = status["last_run"]
-    counts = f", {run['counts']['copied']} copied" if run and run["counts"].get("copied") else ""
-    ran = f"{run['kind']} {run['state']} {second(run['started'])}{counts}" if run else ""
-    cells = (one_line(status["name"]), status["standing"], waits, parked, ran)
-    return tuple(cell for cell in cells if cell)
+    ran = f"{run['kind']} {run['state']} {ago(run['started'], now_ns)}" if run else "never ran"
+    counts = counted(run["counts"]) if run else ""
+    return one_line(status["name"]), status["standing"], waits, parked, f"{ran}, {counts}" if counts else ran
 
 
-def _screen(statuses: Sequence[Mapping[str, Any]], lately: Sequence[Mapping[str, Any]], height: int) -> RenderableType:
+def _screen(
+    statuses: Sequence[Mapping[str, Any]], lately: Sequence[Mapping[str, Any]], height: int, now_ns: int
+) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -106,14 +114,12 @@ def _screen(statuses: Sequence[Mapping[str, Any]], lately: Sequence[Mapping[str,
     lines = [Text(", ".join(each for each in counts if not each.startswith("0 ")) or "no replications", style="bold")]
     rows = max(1, height - len(lately) - 4)
     lines += [
-        Text("  ".join(_cells(status)), style=_COLOURS.get(status["standing"], ""), no_wrap=True)
-        for status in statuses[:rows]
+        Text(line, style=_COLOURS.get(status["standing"], ""), no_wrap=True, overflow="ellipsis")
+        for status, line in zip(statuses, _lines(statuses[:rows], now_ns), strict=False)
     ]
     if len(statuses) > rows:
         lines.append(Text(f"… and {len(statuses) - rows} more", style="dim"))
     lines.append(Text())
-    for each in lately:
-        outcome = each["outcome"]
-        what = f"{second(each['at'])}  {one_line(each['replication'])}  {outcome.get('action', '')}"
-        lines.append(Text(f"{what}  {quote_key(str(outcome.get('key', '')))}", style="dim", no_wrap=True))
+    done = [(ago(each["at"], now_ns), *done_words(each)) for each in lately]
+    lines += [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in aligned(done)]
     return Group(*lines)

@@ -95,7 +95,7 @@ def plain(value: object) -> str:
 
 def _pairs(values: dict[str, object]) -> Iterator[str]:
     for name, value in values.items():
-        yield f"{key(str(name))} {plain(value)}"
+        yield f"{key(str(name))}: {plain(value)}"
 
 
 def whereabouts(settings: Mapping[str, object]) -> str:
