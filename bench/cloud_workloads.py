@@ -47,8 +47,9 @@ def _small(pair: tuple[str, str], ground: Ground, sizes: Sizes) -> Iterator[Cont
 
 @contextmanager
 def _large(pair: tuple[str, str], ground: Ground, sizes: Sizes) -> Iterator[Contest]:
-    title = f"one object of {sizes.cloud_large_bytes // MEBIBYTE} MiB"
-    yield _contest(pair, "-large", title, "GB", ground, sizes, (1, sizes.cloud_large_bytes))
+    objects, size_bytes = sizes.cloud_large_objects, sizes.cloud_large_bytes
+    title = f"{objects} objects of {size_bytes // MEBIBYTE} MiB"
+    yield _contest(pair, "-large", title, "GB", ground, sizes, (objects, size_bytes))
 
 
 def _contest(

@@ -6,6 +6,7 @@ them for the same requests (a fifth, measured); what is compared is the tools.
 
 from __future__ import annotations
 
+import compileall
 import html
 import os
 import re
@@ -19,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import brigade
 from bench.data import Data
 from bench.measure import Command, measure, process_cpu_seconds
 from brigade.testing.processes import StartFailed
@@ -210,6 +212,8 @@ def _rclone_conf(at: Endpoint) -> str:
 @contextmanager
 def prepared() -> Iterator[Ground]:
     """Start the server, and leave nothing of it behind."""
+    # An installed program has its bytecode; here the environment may forbid to write it, and each run would make it anew.
+    compileall.compile_dir(Path(brigade.__file__).parent, quiet=1)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="brigade-bench-", dir=_roomy())))
         server_directory = directory / "server"

@@ -33,6 +33,7 @@ class Sizes:
     cloud_objects: int
     cloud_slow_objects: int
     cloud_unchanged_objects: int
+    cloud_large_objects: int
     cloud_large_bytes: int
     cloud_rounds: int
     timeout_seconds: float
@@ -59,9 +60,10 @@ FULL = Sizes(
     overview_failures=100_000,
     overview_looks=50,
     live_rounds=3,
-    cloud_objects=3_000,
-    cloud_slow_objects=1_000,
-    cloud_unchanged_objects=5_000,
+    cloud_objects=4_000,
+    cloud_slow_objects=2_000,
+    cloud_unchanged_objects=10_000,
+    cloud_large_objects=2,
     cloud_large_bytes=256 * MEBIBYTE,
     cloud_rounds=3,
     timeout_seconds=600,
@@ -114,6 +116,7 @@ SMOKE = Sizes(
     cloud_objects=20,
     cloud_slow_objects=10,
     cloud_unchanged_objects=20,
+    cloud_large_objects=1,
     cloud_large_bytes=9 * MEBIBYTE,
     cloud_rounds=1,
     timeout_seconds=30,
