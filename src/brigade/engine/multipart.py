@@ -248,7 +248,7 @@ async def _prove_by_hashes(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence
     """
     ours = [hashes.md5s.get(part.number) for part in parts]
     told_each = cut.by_part and not hashes.unsure
-    if (job.cuts_along_source and not told_each) or None in ours:
+    if (_has_word(job, seen) and not told_each) or None in ours:
         ours = list(await hash_ranges(job.source, seen, cut.sizes))
     if cut.told and job.trust.source_multipart_proven and ours == [part.etag for part in parts]:
         raise damaged_at_source(job.source, seen.key)
@@ -261,10 +261,15 @@ async def _check_source_leg(job: Job, seen: ObjectInfo, cut: Cut, md5s: dict[int
     """For a target whose parts tell nothing: what was read must be the source's bytes before it becomes visible."""
     ours = [md5s.get(number) for number in range(1, len(cut.sizes) + 1)]
     known = [md5 for md5 in ours if md5 is not None]
-    if cut.by_part or not job.cuts_along_source or len(known) < len(ours) or composite_etag(known) == cut.promised:
+    if cut.by_part or not _has_word(job, seen) or len(known) < len(ours) or composite_etag(known) == cut.promised:
         return
     if known != await hash_ranges(job.source, seen, cut.sizes):
         raise Corrupt("two reads gave different bytes", store=job.source.name, operation="get", key=seen.key)
+
+
+def _has_word(job: Job, seen: ObjectInfo) -> bool:
+    """True where the source's ETag promises something of the bytes. A file of somebody else's has none to come out."""
+    return job.cuts_along_source and seen.etag is not None
 
 
 async def _prove_whole(

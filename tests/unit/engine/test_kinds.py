@@ -65,6 +65,26 @@ class Md5TellingStore(ForwardingStore):
         return self._told(await self.inner.head(key))
 
 
+class PlainStore(ForwardingStore):
+    """Has no ETags, as files that were written by others."""
+
+    async def list_page(self, prefix="", **how):
+        page = await self.inner.list_page(prefix, **how)
+        return page._replace(entries=[info._replace(etag=None) for info in page.entries])
+
+    async def head(self, key, *, version_id=None):
+        return (await self.inner.head(key))._replace(etag=None)
+
+    def get(self, key, **how):
+        @asynccontextmanager
+        async def opened():
+            async with self.inner.get(key, **how) as reader:
+                reader.info = reader.info._replace(etag=None)
+                yield reader
+
+        return opened()
+
+
 class SegmentedStore(ForwardingStore):
     """Shows what was written in parts as an object made of segments, each with its MD5, as Swift does."""
 
@@ -199,6 +219,18 @@ async def test_a_large_object_that_is_not_what_its_md5_says_fails_as_damaged_and
     assert "each time they are read" in ran.outcomes["large"].error
     assert ran.requests("source", "get") == 1 + 2
     assert await held(bench.target) == {}
+
+
+@pytest.mark.parametrize("target", [MEMORY_CAPABILITIES, replace(OPAQUE, proves_writes=False)], ids=["s3", "opaque"])
+async def test_a_large_file_without_an_etag_promises_nothing_and_is_read_once(build, target):
+    bench = await build(source=replace(MEMORY_CAPABILITIES, local_reads=True), target=target)
+    await put(bench.source, "large", content(1000))
+    ran = await bench.sync(Policy(require_proof=True), source=PlainStore(bench.source))
+    assert ran.result.in_step, ran.outcomes
+    assert ran.outcomes["large"].proof is Proof.MD5
+    assert ran.requests("source", "get") == ran.requests("target", "put_part") == 10
+    assert ran.requests("target", "get") == 0
+    assert contents(await held(bench.target)) == {"large": content(1000)}
 
 
 async def test_a_bit_that_flips_in_a_large_object_whose_md5_is_told_never_becomes_visible(build):
