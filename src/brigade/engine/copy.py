@@ -44,7 +44,7 @@ from brigade.errors import (
     Unsupported,
 )
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo, Proof, has_parts, is_md5_etag
-from brigade.stores.base import BytesBody, KeptManifest
+from brigade.stores.base import ALWAYS, BytesBody, Condition, KeptManifest
 
 
 class Copied(NamedTuple):
@@ -80,6 +80,16 @@ class Copier:
                 seen = await self._job.source.head(seen.key)
             except StoreError as error:
                 await attempts.failed(error)
+
+    def may_create(self, info: ObjectInfo) -> bool:
+        """True for an object that goes over as it is read, with nothing to be looked at besides."""
+        return (
+            not (self._restorer.is_needed or has_parts(info.etag)) and info.size_bytes <= self._job.limits.buffer_bytes
+        )
+
+    async def create(self, info: ObjectInfo, data: bytes) -> Copied:
+        """Write what was read of an object that `may_create`. Raises `PreconditionFailed` where the target has the key."""
+        return await self._write_whole(info, info, data, Condition(if_none_match="*"))
 
     async def _copy_once(self, seen: ObjectInfo) -> Copied:
         note = ""
@@ -154,6 +164,12 @@ class Copier:
             info = reader.info
             data = await reader.read()
         check_same_version(seen, info, job.source)
+        return await self._write_whole(seen, info, data)
+
+    async def _write_whole(
+        self, seen: ObjectInfo, info: ObjectInfo, data: bytes, condition: Condition = ALWAYS
+    ) -> Copied:
+        job = self._job
         if len(data) != seen.size_bytes:
             raise Truncated(
                 f"{len(data)} of {seen.size_bytes} bytes came", store=job.source.name, operation="get", key=seen.key
@@ -165,7 +181,9 @@ class Copier:
             await self._check_again(seen, digest)
         attributes = await self._attributes(seen, info)
         try:
-            target = await job.target.put(seen.key, BytesBody(data), attributes=attributes, expect=digest)
+            target = await job.target.put(
+                seen.key, BytesBody(data), attributes=attributes, condition=condition, expect=digest
+            )
         except Corrupt:
             self._suspect_etag(seen.key, md5_of(data).hex, digest.hex)
             raise

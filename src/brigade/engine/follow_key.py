@@ -1,11 +1,15 @@
 """Making one claimed key right: look at both sides, ask `decide`, act.
 
+Most keys that nothing is known of are small and new. They are not looked at but read and put, on condition that the
+target has no such key: two requests where looking first takes four. What is otherwise is then looked at after all.
+
 A mark says that the key may differ, in its attributes too: what has equal content is compared in headers, metadata
 and tags. A deletion needs the source's word that the object is gone, not an error and not a missing bucket.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,10 +21,13 @@ from brigade.engine.job import Job
 from brigade.engine.metadata import compare_attributes
 from brigade.engine.report import Outcome
 from brigade.engine.settle import Resolved, Settler, Task
-from brigade.errors import NotFound, SourceChanged
+from brigade.errors import Corrupt, NotFound, PreconditionFailed, SourceChanged, StoreError
 from brigade.objects import ObjectInfo, Proof
 from brigade.replications import AttributesMode
 from brigade.stores.base import Store
+
+_LOOKS_AFTER_A_MISS = 15
+"""So many keys are looked at first after one that was large or not new: its like often come together."""
 
 
 class Settled(NamedTuple):
@@ -37,6 +44,15 @@ class KeySettler:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._settler = Settler(job)
+        able = job.target.capabilities
+        # A local file is looked at for nothing. Where nothing may be overwritten, a store's word for it is not enough.
+        self._creates = (
+            able.conditional_writes
+            and job.policy.update
+            and not (job.source.capabilities.local_reads or able.local_reads)
+            and (job.source.capabilities.reads_tell_class or not job.carries.storage_class)
+        )
+        self._looks_left = 0
         self._has_ages = youngest_seconds(job.policy) is not None or job.policy.max_age_seconds is not None
         job.rules = replace(job.rules, policy=replace(job.rules.policy, attributes=AttributesMode.EACH))
 
@@ -50,6 +66,8 @@ class KeySettler:
         job = self._job
         if (reason := job.selector.exclude_key(key)) is not None:
             return _skip(key, reason)
+        if known is None and self._creates and (outcome := await self._create(key)) is not None:
+            return Settled(outcome)
         source = await _head(job.source, key)
         if source is not None:
             if (reason := job.selector.exclude_object(source)) is not None:
@@ -61,6 +79,36 @@ class KeySettler:
         if source is None:
             return Settled(await self._settle_gone(pair, action, known), gone=True)
         return Settled(await self._settle_there(pair, action, known))
+
+    async def _create(self, key: str) -> Outcome | None:
+        """Copy a key that is small and new. None: it has to be looked at first."""
+        if self._looks_left > 0:
+            self._looks_left -= 1
+            return None
+        outcome = None
+        if (read := await self._read(key)) is not None:
+            # A mark that came late, or bytes that were wrong: both sides have to be looked at.
+            with suppress(PreconditionFailed, SourceChanged, Corrupt):
+                outcome = await self._settler.create(*read)
+        if outcome is None:
+            self._looks_left = _LOOKS_AFTER_A_MISS
+        return outcome
+
+    async def _read(self, key: str) -> tuple[ObjectInfo, bytes, Action] | None:
+        """An object that is to be copied if the target has none of its key."""
+        job = self._job
+        try:
+            async with job.source.get(key) as reader:
+                source = reader.info
+                action = decide(source, None, None, job.rules)
+                excluded = job.selector.exclude_object(source) is not None
+                if excluded or action.kind is not ActionKind.COPY or not self._settler.may_create(source):
+                    return None
+                return source, await reader.read(), action
+        except StoreError as error:
+            if error.exhausted:
+                raise
+            return None
 
     async def _settle_there(self, pair: Pair, action: Action, known: Known | None) -> Outcome:
         job = self._job

@@ -158,6 +158,15 @@ class Settler:
         outcome = Outcome(pair.key, action.kind, action.reason, action.proof, pair.size_bytes)
         return await archive(self._job, outcome, pair.source) if action.kind is ActionKind.ARCHIVE else outcome
 
+    def may_create(self, source: ObjectInfo) -> bool:
+        """True for an object that needs nothing but to be read and to be put."""
+        return self._copier.may_create(source)
+
+    async def create(self, source: ObjectInfo, data: bytes, action: Action) -> Outcome:
+        """Put what was read. Raises the errors of the stores: `PreconditionFailed` where the target has the key."""
+        copied = await self._copier.create(source, data)
+        return await self._conclude_copy(Pair(source.key, source, None), copied, action, None)
+
     async def _copy(self, pair: Pair, source: ObjectInfo, action: Action, known: Known | None) -> Outcome:
         job = self._job
         if self.full is not None:
@@ -171,12 +180,17 @@ class Settler:
             if await self._is_gone(pair.key):
                 return Outcome(pair.key, ActionKind.SKIP, "gone at the source since it was listed", Proof.NONE, 0)
             raise
+        return await self._conclude_copy(pair, copied, action, known)
+
+    async def _conclude_copy(self, pair: Pair, copied: Copied, action: Action, known: Known | None) -> Outcome:
+        """Remember a copy and hold it to the policy."""
+        job = self._job
         if pair.target is not None:
             await self._manifests.tidy(copied.source, known.source_print if known is not None else None)
         if self._needs_row(copied) or known is not None:
             await self._remember(copied.source, copied.target, copied.proof, known, tagged=copied.tagged, wrote=True)
         if job.policy.require_proof and copied.proof.is_weak:
-            return Outcome(pair.key, action.kind, action.reason, copied.proof, source.size_bytes, "not proven")
+            return Outcome(pair.key, action.kind, action.reason, copied.proof, copied.source.size_bytes, "not proven")
         reason = f"{action.reason}; {copied.note}" if copied.note else action.reason
         outcome = Outcome(pair.key, action.kind, reason, copied.proof, copied.source.size_bytes)
         return await archive(job, outcome, copied.source)

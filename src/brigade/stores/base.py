@@ -58,7 +58,7 @@ class Capabilities:
     parts' MD5s and `-N` (`objects.SEGMENTED`: the MD5 of those MD5s as text), unless they say `opaque_etag`.
     `strict_etags`: that is sure for every object that does not say `opaque_etag`, so other bytes are damage. `verifies_md5`: refuses a body that differs from `expect`. `part_reads`: serves
     `get(part=n)` along the parts of the upload. `local_reads`: reading content costs no network, so hashing
-    beats copying. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
+    beats copying. `reads_tell_class`: what is read tells its storage class, as `head` does. `listing_tells_tags`: a change of tags alone moves `modified_ns` in the listing.
     `multipart_tags`: `create_multipart` takes tags; a store without it leaves them out, and whoever wants them
     calls `write_tags` after completing. `narrow_tags`: at most ten tags, of ASCII letters, digits, space and `+-./:=_` only;
     others raise `Rejected`. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
@@ -74,6 +74,7 @@ class Capabilities:
     proves_writes: bool = False
     part_reads: bool = False
     local_reads: bool = False
+    reads_tell_class: bool = True
     conditional_reads: bool = True
     conditional_writes: bool = False
     conditional_deletes: bool = False

@@ -199,7 +199,7 @@ class Workbench:
     ) -> Follower:
         """A follower as a new process would start it."""
         return Follower(
-            self.state, jobs, clock=self.clock, owner=owner, limits=limits or FollowLimits(lease_seconds=2000)
+            self.state, jobs, clock=self.clock, owner=owner, limits=limits or FollowLimits(lease_seconds=20_000)
         )
 
     async def follow(

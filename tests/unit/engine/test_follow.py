@@ -27,7 +27,7 @@ from brigade.objects import Attributes, Proof
 from brigade.replications import DeleteMode, FilterRule, Policy
 from brigade.state.owner import Owner
 from brigade.state.rows import InventoryRow, RunKind, RunState
-from brigade.stores.layers.fault_script import Fault, FaultScript, reset
+from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, reset
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES, MemoryStore
 from brigade.testing.clock import HurryingClock
@@ -36,7 +36,7 @@ from brigade.testing.workbench import Faults, content, contents, held, put, put_
 MIRROR = Policy(delete=DeleteMode.MIRROR)
 TRACKED = Policy(delete=DeleteMode.TRACKED)
 QUICK = FollowLimits(
-    lease_seconds=2000, patience=Patience(attempts=3, attempts_refused=2, base_seconds=0.1, cap_seconds=0.4)
+    lease_seconds=20_000, patience=Patience(attempts=3, attempts_refused=2, base_seconds=0.1, cap_seconds=0.4)
 )
 TAGGING = replace(MEMORY_CAPABILITIES, tags=True)
 
@@ -106,6 +106,66 @@ async def test_an_event_that_came_twice_costs_one_look_at_the_source(bench):
     ran = await bench.follow()
     assert ran.keys(ActionKind.SKIP) == ["a"]
     assert (ran.requests("source"), ran.requests("target")) == (1, 0)
+
+
+async def test_a_small_new_object_costs_one_request_on_each_side(bench):
+    for key in "abc":
+        await put(bench.source, key, b"1", Attributes(metadata={"v": key}))
+    await bench.mark("a", "b", "c")
+    ran = await bench.follow()
+    assert ran.keys(ActionKind.COPY) == ["a", "b", "c"]
+    assert (ran.requests("source"), ran.requests("target")) == (3, 3)
+    assert {outcome.proof for outcome in ran.observer.outcomes} == {Proof.ETAG}
+    assert await held(bench.target) == await held(bench.source)
+
+
+async def test_what_the_target_has_already_is_not_written_over_unseen(bench):
+    for number in range(20):
+        await put(bench.source, f"{number:02}", b"1")
+        await put(bench.target, f"{number:02}", b"1" if number % 2 else b"other")
+    before = await held(bench.target)
+    await bench.mark(*before)
+    ran = await bench.follow(replace(MIRROR, update=False))
+    assert ran.requests("target", "put") == 0
+    assert await held(bench.target) == before
+    await bench.mark(*before)
+    ran = await bench.follow(limits=replace(QUICK, at_once=1))
+    assert contents(await held(bench.target)) == contents(await held(bench.source))
+    assert len(ran.keys(ActionKind.COPY)) == 10
+    # Of ten nothing was known, and only the first of them was tried as if it were new.
+    assert ran.requests("target", "put") == 11
+
+
+async def test_a_large_new_object_is_not_held_whole(bench):
+    await put(bench.source, "large", content(250))
+    await bench.mark("large")
+    ran = await bench.follow()
+    assert contents(await held(bench.target)) == contents(await held(bench.source))
+    assert ran.requests("source", "get") == 2, "opened, found to be large, and copied as large ones are"
+
+
+@pytest.mark.parametrize("kind", [FaultKind.FLIP_BIT, FaultKind.CUT_BODY, FaultKind.BREAK_BODY])
+async def test_what_is_damaged_on_the_way_is_copied_again_at_once(bench, kind):
+    await put(bench.source, "a", b"right")
+    await bench.mark("a")
+    script = FaultScript(Fault("get", kind, error=reset, after_bytes=2))
+    ran = await bench.follow(faults=Faults(source=script))
+    script.assert_all_fired()
+    assert await parked(bench) == {}
+    assert contents(await held(bench.target)) == {"a": b"right"}
+    assert len(ran.observer.outcomes) == 1
+
+
+async def test_a_new_object_whose_answer_was_lost_is_found_and_remembered(bench):
+    await put(bench.source, "a", b"1")
+    await bench.mark("a")
+    script = FaultScript(Fault("put", FaultKind.LOSE_ANSWER, error=reset))
+    await bench.follow(faults=Faults(target=script))
+    script.assert_all_fired()
+    assert await parked(bench) == {}
+    assert await held(bench.target) == await held(bench.source)
+    assert await lag(bench) == (0, None, 0)
+    assert await bench.state.inventory.get_many(bench.replication_id, ["a"])
 
 
 async def test_an_event_storm_on_one_key_is_one_copy(bench):
@@ -258,7 +318,7 @@ async def test_a_key_that_is_denied_while_others_go_well_is_soon_given_up(bench)
     await bench.mark(*(f"k{number}" for number in range(10)))
     script = FaultScript(Fault("put", key="k5", times=1000, error=lambda: AccessDenied("not this one", status=403)))
     patience = Patience(attempts=100, attempts_denied=4, base_seconds=0.1, cap_seconds=0.4)
-    limits = FollowLimits(lease_seconds=2000, patience=patience)
+    limits = FollowLimits(lease_seconds=20_000, patience=patience)
     ran = await bench.follow(faults=Faults(target=script), limits=limits)
     assert ran.requests("target", "put") == 9 + 4
     assert list(await parked(bench)) == ["k5"]
@@ -283,7 +343,7 @@ async def test_the_pauses_between_attempts_grow(bench):
         times.append(bench.clock.monotonic_seconds())
         return Rejected("no")
 
-    limits = FollowLimits(lease_seconds=2000, patience=Patience(attempts_refused=4, base_seconds=1, cap_seconds=100))
+    limits = FollowLimits(lease_seconds=20_000, patience=Patience(attempts_refused=4, base_seconds=1, cap_seconds=100))
     await bench.follow(faults=Faults(target=FaultScript(Fault("put", times=1000, error=error))), limits=limits)
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert len(pauses) == 3
@@ -320,10 +380,10 @@ async def test_an_outage_of_a_store_parks_nothing(bench):
 
 async def test_a_mistake_at_one_key_is_parked_and_stops_nobody(bench):
     class Broken(ForwardingStore):
-        async def head(self, key, *, version_id=None):
+        def get(self, key, **options):
             if key == "bad":
                 raise KeyError("a bug")
-            return await self.inner.head(key)
+            return self.inner.get(key, **options)
 
     for key in ("bad", "good"):
         await put(bench.source, key, b"1")
@@ -350,7 +410,7 @@ async def test_a_target_that_hangs_holds_up_no_other_replication(bench):
     """A flood for a target that never answers, and a few keys for one that does."""
 
     class Hanging(ForwardingStore):
-        async def head(self, key, *, version_id=None):
+        async def put(self, key, body, **options):
             await asyncio.Event().wait()
 
     other_id = await bench.state.replications.ensure("other", "memory → other")
@@ -363,7 +423,7 @@ async def test_a_target_that_hangs_holds_up_no_other_replication(bench):
         await put(bench.source, key, b"1")
     await bench.mark(*keys)
     await bench.state.backlog.mark(other_id, keys[:50], live=False)
-    limits = FollowLimits(lease_seconds=2000, at_once=8, waiting=8, claims=16)
+    limits = FollowLimits(lease_seconds=20_000, at_once=8, waiting=8, claims=16)
     follower = bench.follower({bench.replication_id: slow, other_id: quick}, limits=limits)
     running = asyncio.ensure_future(follower.run())
     while len(observer.outcomes) < 50:  # noqa: ASYNC110

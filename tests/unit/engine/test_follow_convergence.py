@@ -19,7 +19,7 @@ from brigade.stores.layers.forward import ForwardingStore
 from brigade.testing.workbench import contents, held, put
 
 POLICY = Policy(delete=DeleteMode.MIRROR, max_delete=MaxDelete(100, is_percent=True))
-LIMITS = FollowLimits(lease_seconds=2000, at_once=4, waiting=4)
+LIMITS = FollowLimits(lease_seconds=20_000, at_once=4, waiting=4)
 KEYS = [f"{number}" for number in range(8)]
 
 

@@ -61,7 +61,7 @@ async def test_what_is_in_work_is_done_before_its_replication_is_let_go_and_the_
     for number in range(6):
         await put(bench.source, f"{number}", b"x")
         await bench.mark(f"{number}")
-    follower = bench.follower({}, limits=FollowLimits(lease_seconds=2000, at_once=2, waiting=4))
+    follower = bench.follower({}, limits=FollowLimits(lease_seconds=20_000, at_once=2, waiting=4))
     running = asyncio.ensure_future(follower.run())
     await follower.add(bench.replication_id, job_of(bench, target=Slow(bench.target)))
     line = follower.lines[bench.replication_id]

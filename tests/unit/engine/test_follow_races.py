@@ -197,12 +197,12 @@ async def test_a_long_copy_keeps_its_lease(bench):
     await bench.mark("a")
     gate = Gate(bench.target, "put")
     follower = bench.follower(
-        {bench.replication_id: followed(bench, target=gate)}, limits=FollowLimits(lease_seconds=60)
+        {bench.replication_id: followed(bench, target=gate)}, limits=FollowLimits(lease_seconds=150)
     )
     running = asyncio.ensure_future(follower.run(once=True))
     await gate.reached.wait()
-    for _ in range(20):  # three leases long
-        await asyncio.sleep(0.1)
+    for _ in range(25):  # three leases long
+        await asyncio.sleep(0.2)
         assert await bench.state.backlog.claim([bench.replication_id], "other", 10, 60) == []
     gate.opened.set()
     await running
@@ -224,7 +224,7 @@ async def test_what_a_killed_follower_held_is_done_by_the_next(bench):
     for key in keys:
         await put(bench.source, key, b"1")
     await bench.mark(*keys)
-    follower = bench.follower({bench.replication_id: followed(bench, target=Dying(bench.target))})
+    follower = bench.follower({bench.replication_id: followed(bench, target=Dying(bench.target))}, limits=LEASE)
     with pytest.raises(Killed):
         await follower.run()
     assert len(await held(bench.target)) < 100

@@ -29,6 +29,7 @@ _CAPABILITIES = Capabilities(
     conditional_writes=True,
     conditional_deletes=True,
     copy_keeps_etag=False,
+    reads_tell_class=False,
     identifier_metadata=True,
     tags=True,
     narrow_tags=True,

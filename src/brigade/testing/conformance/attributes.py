@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,6 +158,29 @@ async def test_a_storage_class_is_kept(store: Store) -> None:
     needs(store, "storage_classes")
     await put(store, "object", b"1", storage_class="STANDARD_IA")
     assert (await store.head("object")).storage_class == "STANDARD_IA"
+
+
+async def test_what_is_read_tells_all_that_a_look_tells(store: Store) -> None:
+    able = store.capabilities
+    carried: dict[str, Any] = {"metadata": _named(store, SHORT_METADATA)} if able.metadata else {}
+    if able.content_headers:
+        carried |= HEADERS
+    if able.tags:
+        carried["tags"] = _tags(store)
+    if able.storage_classes:
+        carried["storage_class"] = "STANDARD_IA"
+    await put(store, "object", b"1", **carried)
+    looked = await store.head("object")
+    async with store.get("object") as reader:
+        info = reader.info
+    if not able.reads_tell_class:
+        looked = looked._replace(
+            storage_class=info.storage_class,
+            attributes=replace(_attributes(looked), storage_class=_attributes(info).storage_class),
+        )
+    if looked.checksum is None:
+        info = info._replace(checksum=None)
+    assert info == looked
 
 
 async def test_an_acl_can_be_written_back_as_it_was_read(store: Store) -> None:
