@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from brigade.testing.available import SERVERS
 from brigade.testing.postgres import PostgresServer
 from brigade.testing.processes import children
-from brigade.testing.servers import Server
+from brigade.testing.servers import Server, enter_server
 
 pytest.register_assert_rewrite("brigade.testing.conformance")
 
@@ -76,7 +76,7 @@ def running() -> Iterator[Callable[[str], Server]]:
 
         def start(name: str) -> Server:
             if name not in started:
-                started[name] = stack.enter_context(SERVERS[name]())
+                started[name] = enter_server(stack, SERVERS[name])
             return started[name]
 
         yield start

@@ -24,7 +24,7 @@ from brigade.testing.azurite import KEY, AzuriteServer
 from brigade.testing.gcs_fake import GcsFake
 from brigade.testing.observer import RecordingObserver
 from brigade.testing.proxy import FaultProxy
-from brigade.testing.servers import SeaweedServer
+from brigade.testing.servers import SeaweedServer, enter_server
 from brigade.testing.swift import SwiftServer
 from brigade.testing.workbench import held
 from brigade.wiring.helpers import Options
@@ -76,7 +76,7 @@ class Servers:
 
     def _server(self, kind: str) -> Any:
         if kind not in self._running:
-            self._running[kind] = self._stack.enter_context(SERVERS[kind]())
+            self._running[kind] = enter_server(self._stack, SERVERS[kind])
         return self._running[kind]
 
     def section(self, kind: str, url: str | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from brigade.state.rows import Lag
 from brigade.state.state import State
 
 _SHOWN_OUTCOMES = 50
-_LOOK_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 INTERVAL_SECONDS = 10
 _SECOND_NS = 1_000_000_000
 _NO_LAG = Lag(0, None, 0)
@@ -73,7 +73,7 @@ class Pulse:
         """Write until cancelled."""
         began = _interval(clock)
         while True:
-            await clock.sleep(_LOOK_SECONDS)
+            await clock.sleep(LOOK_SECONDS)
             with suppress(StateError):
                 await self._tell_latest(state)
                 if _interval(clock) > began:

@@ -148,15 +148,18 @@ class CephServer(Server):
     def _do(self, *command: str) -> str:
         """One step of the set-up."""
         assert self._work
-        done = subprocess.run(
-            command,
-            cwd=self._work.path,
-            env={**os.environ, **self._environment()},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self._work.path,
+                env={**os.environ, **self._environment()},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StartFailed(f"{' '.join(command[:3])} did not end: {self._helpers[-1].tail()}") from error
         if done.returncode:
             raise StartFailed(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
         return done.stdout

@@ -15,12 +15,16 @@ import secrets
 import shutil
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from brigade.testing.processes import Helper, StartFailed, WorkDirectory, free_port
+
+Entered = TypeVar("Entered")
 
 _ACCESS_KEY = "brigade-test"
 _POWERLESS_KEY = "brigade-nobody"
@@ -116,6 +120,17 @@ class LocalServer(ABC):
         helper = Helper(command, directory=directory, log=directory / log, env=env)
         self._helpers.append(helper)
         return helper
+
+
+def enter_server(stack: ExitStack, make: Callable[[], AbstractContextManager[Entered]]) -> Entered:
+    """Start a server for as long as the stack is open; once more, on other ports, if it does not come up.
+
+    Between choosing a port and listening on it somebody else may take it.
+    """
+    try:
+        return stack.enter_context(make())
+    except StartFailed:
+        return stack.enter_context(make())
 
 
 class Server(LocalServer):

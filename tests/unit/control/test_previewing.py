@@ -16,6 +16,11 @@ from brigade.wiring.plans import ConfiguredPlans
 from brigade.wiring.wiring import Wiring
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    monkeypatch.setattr(previewing, "MOST_SECONDS", 80.0)
+
+
 @pytest.fixture
 async def desk(tmp_path):
     (tmp_path / "brigade.yaml").write_text("replications: {}")
