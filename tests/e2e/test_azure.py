@@ -168,3 +168,31 @@ async def test_an_upload_that_was_killed_is_gone_on_with(brigade, place, contain
     assert await contents(target) == origin.contents()
     assert (await target.head("large")).attributes.metadata == DRESS["Metadata"]
     assert await target.list_multiparts() == []
+
+
+async def test_snapshots_are_objects_where_asked_for_and_such_a_store_is_a_source_only(
+    brigade, place, container, reach
+):
+    source, target = await container(), place("seaweed")
+    await source.put("d/a", BytesBody(b"first"), attributes=Attributes(metadata={"n": "1"}, tags={"t": "1"}))
+    taken = await source.caller.call("test", "PUT", "d/a", [("comp", "snapshot")])
+    await source.put("d/a", BytesBody(b"second"), attributes=Attributes())
+    older = f"d/a?snapshot={taken.headers['x-ms-snapshot']}"
+    plain, every, b = reach("plain", source), reach("every", source, versions="all"), brigade.reach("b", target)
+    for at, wanted in ((plain, ["d/a"]), (every, ["d/a", older])):
+        listed = await brigade("ls", at, "--recursive", "--json")
+        assert sorted(line["key"] for line in listed.lines) == wanted
+    ran = await brigade.sync(every, b)
+    assert (ran.json["copied"], ran.json["failed"], ran.json["in_step"]) == (2, 0, True), ran.words
+    assert target.contents() == {"d/a": b"second", older: b"first"}
+    assert (target.head(older)["Metadata"], target.tags(older)) == ({"n": "1"}, {"t": "1"})
+    again = await brigade.sync(every, b)
+    assert (again.json["copied"], again.json["in_step"]) == (0, True), again.words
+    assert (await brigade("diff", every, b)).code == 0
+    for refused in (await brigade("sync", b, every), await brigade("sync", b, every, "--dry-run")):
+        assert refused.code == 2, refused.words
+        assert "a source only" in refused.words
+    assert await contents(source) == {"d/a": b"second"}
+    checked = await brigade("store", "check", every, "--json")
+    assert checked.code == 0, checked.words
+    assert await contents(source) == {"d/a": b"second"}

@@ -54,6 +54,10 @@ class AzureSection(Limited):
     listing_order: Annotated[
         ListingOrder | None, Field(strict=False, description="Order of listings; known of the account if left out")
     ] = None
+    versions: Annotated[
+        Literal["newest", "all"],
+        Field(description="Whether snapshots and older versions are objects too; then the store can be a source only"),
+    ] = "newest"
     ca_bundle: Annotated[Text | None, Field(description="File with the certificate authorities to trust")] = None
     verify_tls: Annotated[bool, Field(description="Check the certificate of the server")] = True
     connect_timeout: Annotated[Duration | None, Field(description="Give up connecting after")] = None

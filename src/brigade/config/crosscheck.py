@@ -10,7 +10,7 @@ from brigade.config.document import Place, Problem
 from brigade.config.livecheck import check_gateway, check_live, check_webhook_and_queues
 from brigade.config.model import Config
 from brigade.config.replications import ReplicationSection
-from brigade.config.stores import AzureSection, S3Section, SwiftSection
+from brigade.config.stores import AzureSection, GcsSection, S3Section, SwiftSection
 from brigade.config.swift import swift_mistakes
 from brigade.decide.contradictions import refuse_contradictions
 from brigade.decide.filters import compile_pattern
@@ -36,6 +36,7 @@ def cross_check(config: Config, directory: Path) -> list[Problem]:
                 problems.append(Problem(("stores", name, key) if key else ("stores", name), words))
     for name, replication in config.replications.items():
         problems += _locations(replication, ("replications", name), config, directory)
+        problems += _views(replication, ("replications", name), config, directory)
         problems += _expiry(replication, ("replications", name), config, directory)
         problems += _patterns(replication, ("replications", name))
         problems += _contradictions(replication, ("replications", name))
@@ -75,6 +76,24 @@ def _locations(replication: ReplicationSection, place: Place, config: Config, di
     if len(wild) == 2 and wild["source"] != wild["target"]:
         side = "target" if wild["source"] else "source"
         yield Problem((*place, side), "all buckets go to all buckets: write store:* on both sides, or on none")
+
+
+def _views(replication: ReplicationSection, place: Place, config: Config, directory: Path) -> Iterator[Problem]:
+    """A store that shows older versions as objects is a source only, and nothing is deleted there."""
+    words = "shows older versions as objects (versions: all), so it can be a source only"
+    if _is_view(replication.target, config, directory):
+        yield Problem((*place, "target"), f"{replication.target} {words}")
+    if not replication.retain_source and _is_view(replication.source, config, directory):
+        yield Problem((*place, "retain_source"), f"{replication.source} {words}: nothing is deleted there")
+
+
+def _is_view(text: str, config: Config, directory: Path) -> bool:
+    try:
+        location = parse_location(text, config.stores, directory=directory)
+    except UsageError:
+        return False  # told already
+    section = config.stores[location.store] if location.kind is PlaceKind.STORE else None
+    return isinstance(section, AzureSection | GcsSection) and section.versions == "all"
 
 
 def _expiry(replication: ReplicationSection, place: Place, config: Config, directory: Path) -> Iterator[Problem]:

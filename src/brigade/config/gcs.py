@@ -37,6 +37,10 @@ class GcsSection(Limited):
     storage_class: Annotated[
         Literal["STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"] | None, Field(description="Class of a new bucket")
     ] = None
+    versions: Annotated[
+        Literal["newest", "all"],
+        Field(description="Whether older generations are objects too; then the store can be a source only"),
+    ] = "newest"
     ca_bundle: Annotated[Text | None, Field(description="File with the certificate authorities to trust")] = None
     verify_tls: Annotated[bool, Field(description="Check the certificate of the server")] = True
     connect_timeout: Annotated[Duration | None, Field(description="Give up connecting after")] = None

@@ -56,7 +56,9 @@ async def check_store(store: Store, clock: Clock, *, read_only: bool) -> AsyncIt
         return
     try:
         for name, attempt, writes in trial.steps():
-            if writes and read_only:
+            if writes and not store.capabilities.writable:
+                yield Step(name, Verdict.SKIPPED, "a source only (versions: all)")
+            elif writes and read_only:
                 yield Step(name, Verdict.SKIPPED, "nothing is to be written")
             else:
                 yield await _tried(name, attempt)

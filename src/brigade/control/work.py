@@ -79,9 +79,21 @@ async def opened(work: Work, *, read_only: bool) -> AsyncIterator[Opened]:
         stack.push_async_callback(work.source.close)
         await work.source.open()
         stack.push_async_callback(work.target.close)
+        _refuse_views(work)
         target = await _open_target(work, read_only=read_only)
         await _arrange_expiry(work, target, read_only=read_only)
         yield Opened(work.source, target)
+
+
+def _refuse_views(work: Work) -> None:
+    """A store that is for reading only is no target, and no source that shall be emptied."""
+    why = "shows older versions as objects (versions: all), so it can be a source only"
+    if not work.target.capabilities.writable:
+        raise UsageError(
+            f"{work.target.name} {why}", hint="name the same store again without versions: all, and write there"
+        )
+    if not work.source.capabilities.writable and not work.policy.retain_source:
+        raise UsageError(f"{work.source.name} {why}: nothing is deleted there", hint="drop retain_source: false")
 
 
 async def _arrange_expiry(work: Work, target: Store, *, read_only: bool) -> None:

@@ -63,6 +63,7 @@ class Capabilities:
     calls `write_tags` after completing. `narrow_tags`: at most ten tags, of ASCII letters, digits, space and `+-./:=_` only;
     others raise `Rejected`. `modified_is_write_time`: `modified_ns` is when the store took the object, and nobody can set it.
     `manifests`: large objects are made of others by a manifest, and the store has the calls of `Manifests`.
+    `writable`: False for a view that is for reading only: it is refused as a target, and nothing is deleted there.
     `dynamic_parts`: an object whose ETag begins with `objects.DYNAMIC` has parts that may be worth keeping.
     """
 
@@ -97,6 +98,7 @@ class Capabilities:
     delete_at: bool = False
     manifests: bool = False
     dynamic_parts: bool = False
+    writable: bool = True
     modified_is_write_time: bool = True
     max_key_bytes: int = 1024
     max_put_bytes: int = 5 * 1024**3
@@ -187,6 +189,21 @@ class Expiring(Protocol):
 
     async def expire_under(self, prefix: str, days: int) -> None:
         """Have what lies under `prefix` deleted so many days after it was written, by a rule of ours and no other's."""
+
+
+class ListsVersions(Protocol):
+    """What a store can do besides that tells of older versions of its objects, or of snapshots of them."""
+
+    @property
+    def version_words(self) -> tuple[str, ...]:
+        """How the service itself names versions in a URL, first the one that goes without saying: `versionid`, `snapshot`."""
+
+    async def list_versions(self, prefix: str = "", *, cursor: str | None = None, limit: int = 1000) -> ListPage:
+        """One page of all that `list_page` lists and of all that is older, in any order.
+
+        `version_id` is None for what `list_page` lists, else what `head`, `get` and `read_tags` take for this version. One
+        that not the first word names has its word before its value: `snapshot=…`.
+        """
 
 
 class Manifests(Protocol):

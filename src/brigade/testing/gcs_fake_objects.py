@@ -144,6 +144,7 @@ class Bucket:
         if found.resource.get("retention", {}).get("retainUntilTime", "") > _now():
             raise Refused(403, "retentionPolicyNotMet", f"Object '{self.name}/{name}' is subject to retention.")
         if self.versioned:
+            found.resource = {**found.resource, "timeDeleted": _now()}
             self.older[name, found.resource["generation"]] = found
         del self.live[name]
 
@@ -223,30 +224,34 @@ class Bucket:
         return {"kind": "storage#rewriteResponse", "done": True, "resource": stored.resource}
 
     def listed(self, query: Query) -> Resource:
-        """ "Objects: list": by the UTF-8 bytes of names, `startOffset` inclusive, pages with a token."""
+        """ "Objects: list": by the UTF-8 bytes of names, then by generation, `startOffset` inclusive, pages with a token."""
         everything = list(self.live.values())
         if query.get("versions") == "true":
             everything += self.older.values()
-        after = base64.urlsafe_b64decode(query["pageToken"]).decode() if "pageToken" in query else None
+        token = base64.urlsafe_b64decode(query["pageToken"]).decode() if "pageToken" in query else " "
+        generation, _, name = token.partition(" ")
+        after = (name.encode(), int(generation or 0))
 
-        def fits(name: str) -> bool:
-            encoded = name.encode()
-            if not name.startswith(query.get("prefix", "")) or encoded < query.get("startOffset", "").encode():
+        def fits(resource: Resource) -> bool:
+            if not resource["name"].startswith(query.get("prefix", "")) or _place(resource) <= after:
                 return False
-            return after is None or encoded > after.encode()
+            return bool(resource["name"].encode() >= query.get("startOffset", "").encode())
 
-        found = sorted(
-            (each.resource for each in everything if fits(each.resource["name"])),
-            key=lambda resource: (resource["name"].encode(), int(resource["generation"])),
-        )
+        found = sorted((each.resource for each in everything if fits(each.resource)), key=_place)
         most = min(int(query.get("maxResults", 1000)), 1000)
         page: Resource = {"kind": "storage#objects"}
         if found:
             hidden = ("md5Hash", "crc32c") if self.encrypted else ()
             page["items"] = [{k: v for k, v in each.items() if k not in hidden} for each in found[:most]]
         if len(found) > most:
-            page["nextPageToken"] = base64.urlsafe_b64encode(found[most - 1]["name"].encode()).decode()
+            last = f"{found[most - 1]['generation']} {found[most - 1]['name']}"
+            page["nextPageToken"] = base64.urlsafe_b64encode(last.encode()).decode()
         return page
+
+
+def _place(resource: Resource) -> tuple[bytes, int]:
+    """Where an object stands in a listing."""
+    return resource["name"].encode(), int(resource["generation"])
 
 
 def _taken(resource: Resource) -> Resource:

@@ -32,18 +32,19 @@ class BlobPage(NamedTuple):
     marker: str | None
 
 
-def parse_blobs(body: bytes, *, uncommitted: bool = False) -> BlobPage:
+def parse_blobs(body: bytes, *, uncommitted: bool = False, versions: bool = False) -> BlobPage:
     """Read an answer of List Blobs. Raises `ListingBroken` unless the page is whole and can be relied on.
 
-    `uncommitted` says that keys without a blob were asked for, too.
+    `uncommitted` says that keys without a blob were asked for, too, `versions` that snapshots and older versions were: those
+    have a `version_id`.
     """
     try:
-        return _parse(body, asked_uncommitted=uncommitted)
+        return _parse(body, asked_uncommitted=uncommitted, asked_versions=versions)
     except (UnicodeDecodeError, expat.ExpatError, XmlError, ValueError, KeyError) as error:
         raise ListingBroken(f"a page of the listing cannot be read: {error}") from error
 
 
-def _parse(body: bytes, *, asked_uncommitted: bool) -> BlobPage:
+def _parse(body: bytes, *, asked_uncommitted: bool, asked_versions: bool) -> BlobPage:
     if len(body) > MAX_DOCUMENT_BYTES:
         raise XmlError(f"the document has more than {MAX_DOCUMENT_BYTES} bytes")
     text = body.decode("utf-8-sig")
@@ -64,7 +65,7 @@ def _parse(body: bytes, *, asked_uncommitted: bool) -> BlobPage:
         if asked_uncommitted and "<Content-Type" not in properties:
             uncommitted.append(key)
         elif (info := _entry(key, properties, metadata, moments)) is not None:
-            entries.append(info)
+            entries.append(info._replace(version_id=_version(properties)) if asked_versions else info)
     return BlobPage(entries, uncommitted, unescape(following[1] or "") or None)
 
 
@@ -95,6 +96,16 @@ def _entry(key: str, properties: str, metadata: str, moments: dict[str, int]) ->
         class_of(_text(properties, "<AccessTier>")),
         checksum=md5_checksum(_text(properties, "<Content-MD5>")) if is_block else None,
     )
+
+
+def _version(properties: str) -> str | None:
+    """Which version an entry is, None for the blob as it is now. A snapshot says so."""
+    # What stands before the properties belongs to the entry; the rest is the writer's text.
+    own = properties.partition("<Properties>")[0]
+    if snapshot := _text(own, "<Snapshot>"):
+        return f"snapshot={snapshot}"
+    is_current = _text(own, "<IsCurrentVersion>") == "true"
+    return None if is_current else _text(own, "<VersionId>") or None
 
 
 def _text(properties: str, tag: str) -> str:

@@ -14,6 +14,7 @@ from brigade.stores.azure.credentials import check_identity
 from brigade.stores.azure.settings import AzureSettings
 from brigade.stores.azure.store import AzureStore
 from brigade.stores.base import Store
+from brigade.stores.layers.versions import VersionsStore
 from brigade.wire.azureconnection import Connection, account_of, parse_connection_string
 from brigade.wiring.kinds import Setting
 
@@ -31,12 +32,13 @@ class AzureKind:
     settings: AzureSettings
     endpoint: str
     clock: Clock
+    all_versions: bool = False
 
     @classmethod
     def of_section(cls, section: AzureSection, setting: Setting) -> Self:
         """Raises `ConfigError`."""
         settings = azure_settings(setting.name, section, directory=setting.directory, environment=setting.environment)
-        return cls(settings, f"store:{setting.name}", setting.clock)
+        return cls(settings, f"store:{setting.name}", setting.clock, section.versions == "all")
 
     @classmethod
     def of_environment(cls, setting: Setting) -> Self:
@@ -52,7 +54,8 @@ class AzureKind:
 
     def bucket(self, bucket: str, connections: int) -> Store:
         check_identity(self.settings)
-        return AzureStore(replace(self.settings, container=bucket, connections=connections), self.clock)
+        store = AzureStore(replace(self.settings, container=bucket, connections=connections), self.clock)
+        return VersionsStore(store) if self.all_versions else store
 
     async def buckets(self) -> list[str]:
         return await list_containers(self.settings, self.clock)

@@ -12,6 +12,7 @@ from brigade.stores.base import Store
 from brigade.stores.gcs.buckets import has_bucket, list_buckets
 from brigade.stores.gcs.settings import ENDPOINT, GcsSettings
 from brigade.stores.gcs.store import GcsStore
+from brigade.stores.layers.versions import VersionsStore
 from brigade.wiring.kinds import Setting
 
 if TYPE_CHECKING:
@@ -25,12 +26,14 @@ class GcsKind:
     settings: GcsSettings
     endpoint: str
     clock: Clock
+    all_versions: bool = False
 
     @classmethod
     def of_section(cls, section: GcsSection, setting: Setting) -> Self:
         """Raises `ConfigError`."""
         name, directory, environment, clock = setting
-        return cls(gcs_settings(name, section, directory, environment), f"store:{name}", clock)
+        settings = gcs_settings(name, section, directory, environment)
+        return cls(settings, f"store:{name}", clock, section.versions == "all")
 
     @classmethod
     def of_environment(cls, setting: Setting) -> Self:
@@ -46,7 +49,8 @@ class GcsKind:
         return cls(settings, f"gs:{settings.endpoint}", setting.clock)
 
     def bucket(self, bucket: str, connections: int) -> Store:
-        return GcsStore(replace(self.settings, bucket=bucket, connections=connections), self.clock)
+        store = GcsStore(replace(self.settings, bucket=bucket, connections=connections), self.clock)
+        return VersionsStore(store) if self.all_versions else store
 
     async def buckets(self) -> list[str]:
         return await list_buckets(self.settings, self.clock)

@@ -14,6 +14,8 @@ stores:
   s3: {type: s3, endpoint: "https://s3.example"}
   google: {type: gcs, anonymous: true}
   azure: {type: azure, account: acc, anonymous: true}
+  every: {type: azure, account: acc, anonymous: true, versions: all}
+  ages: {type: gcs, anonymous: true, versions: all}
   disk: {type: file, root: /srv/x}
 replications:
   r: {source: "%s", target: "%s", %s}
@@ -77,3 +79,13 @@ def test_a_location_without_a_bucket_is_found_before_a_run(tmp_path: Path):
     (line,) = found(tmp_path, "s3:", "layout: plain")
     assert line == "replications.r.target: s3: names no bucket: write s3:bucket or s3:bucket/prefix"
     assert found(tmp_path, "disk:", "layout: plain") == []
+
+
+@pytest.mark.parametrize("view", ["every:c", "ages:b/p"])
+def test_a_store_that_shows_older_versions_is_a_source_only(tmp_path: Path, view: str):
+    (line,) = found(tmp_path, view, "layout: plain")
+    assert line.startswith(f"replications.r.target: {view} shows older versions as objects (versions: all)")
+    assert found(tmp_path, "s3:b", "layout: plain", source=view) == []
+    (line,) = found(tmp_path, "s3:b", "retain_source: false", source=view)
+    assert line.startswith("replications.r.retain_source: ")
+    assert line.endswith("nothing is deleted there")

@@ -111,3 +111,18 @@ def test_no_cut_of_a_page_passes_for_a_whole_one():
     for end in range(len(whole)):
         with pytest.raises(ListingBroken):
             parse_blobs(whole[:end])
+
+
+def test_snapshots_and_older_versions_have_their_names_and_what_is_there_now_has_none():
+    moment = "2026-11-20T16:22:00.7310000Z"
+    named = blob().replace("<Properties>", f"<VersionId>{moment}</VersionId>%s<Properties>", 1)
+    blobs = [
+        blob(),
+        blob().replace("<Properties>", f"<Snapshot>{moment}</Snapshot><Properties>", 1),
+        named % "",
+        named % "<IsCurrentVersion>true</IsCurrentVersion>",
+        blob(metadata="<Metadata><x>&lt;Snapshot&gt;1</x><Snapshot>2</Snapshot></Metadata>"),
+    ]
+    found = parse_blobs(page(*blobs), versions=True).entries
+    assert [entry.version_id for entry in found] == [None, f"snapshot={moment}", moment, None, None]
+    assert [entry.version_id for entry in parse_blobs(page(*blobs)).entries] == [None] * 5

@@ -9,6 +9,8 @@ import pytest
 from brigade.clock import SystemClock
 from brigade.config.azure import AzureSection
 from brigade.errors import UsageError
+from brigade.stores.azure.store import AzureStore
+from brigade.stores.layers.versions import VersionsStore
 from brigade.wiring.azure import AzureKind
 from brigade.wiring.kinds import Setting, kind_of, kind_of_url
 
@@ -80,3 +82,13 @@ def test_a_url_means_what_it_means_to_azures_tools(environment, account, key, sa
 def test_a_url_without_an_account_says_what_to_set():
     with pytest.raises(UsageError, match="AZURE_STORAGE_ACCOUNT"):
         kind_of_url("az", setting())
+
+
+def test_older_versions_are_shown_where_the_section_asks_for_them():
+    for versions, shown in (("newest", AzureStore), ("all", VersionsStore)):
+        section = AzureSection.model_validate(
+            {"type": "azure", "account": "a", "anonymous": True, "versions": versions}
+        )
+        store = kind_of(section, setting()).bucket("photos", 4)
+        assert type(store) is shown
+        assert (store.name, store.capabilities.writable) == ("blobs:photos", versions == "newest")

@@ -6,6 +6,8 @@ from brigade.clock import SystemClock
 from brigade.config.gcs import GcsSection
 from brigade.errors import ConfigError
 from brigade.stores.gcs.settings import ENDPOINT
+from brigade.stores.gcs.store import GcsStore
+from brigade.stores.layers.versions import VersionsStore
 from brigade.wiring.gcs import GcsKind
 from brigade.wiring.kinds import Setting, kind_of_url
 
@@ -47,3 +49,11 @@ def test_a_url_is_what_googles_tools_mean_by_it(tmp_path):
     kind = kind_of_url("gs", Setting("gs", tmp_path, environment, SystemClock()))
     assert kind.endpoint == "gs:http://localhost:9023"
     assert kind.bucket("photos", 4).identity == "gs://localhost:9023/photos"
+
+
+def test_older_generations_are_shown_where_the_section_asks_for_them(tmp_path):
+    for versions, shown in (("newest", GcsStore), ("all", VersionsStore)):
+        section = GcsSection(type="gcs", anonymous=True, versions=versions)
+        store = GcsKind.of_section(section, Setting("google", tmp_path, {}, SystemClock())).bucket("photos", 4)
+        assert type(store) is shown
+        assert (store.name, store.capabilities.writable) == ("google:photos", versions == "newest")

@@ -13,6 +13,7 @@ from brigade.stores.azure.headers import HeaderList
 from brigade.stores.azure.keys import never_held
 from brigade.stores.azure.reading import Opening, Wanted, described, promised_bytes
 from brigade.stores.azure.staging import StagingCalls
+from brigade.stores.azure.tags import version_query
 from brigade.stores.base import ALWAYS, Body, ByteRange, Condition, ObjectReader
 from brigade.stores.http.base import HttpResponse
 from brigade.stores.http.calls import Answer
@@ -25,7 +26,7 @@ class ObjectCalls(StagingCalls):
     async def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """The blob with its attributes. Raises `NotFound`."""
         self._check_readable(key, "head")
-        answer = await self.caller.call("head", "HEAD", key, _version(version_id))
+        answer = await self.caller.call("head", "HEAD", key, version_query(version_id))
         return self._info("head", key, answer.headers, int(answer.headers.get("content-length", "0")))
 
     async def part_sizes(self, key: str, *, etag: str) -> list[int] | None:
@@ -52,7 +53,7 @@ class ObjectCalls(StagingCalls):
             if length_bytes <= 0:
                 raise self._rejected("get", key, "a range has at least one byte")
             headers.append(("x-ms-range", f"bytes={first}-{first + length_bytes - 1}"))
-        return Opening(self, Wanted(key, byte_range, condition, _version(version_id), headers))
+        return Opening(self, Wanted(key, byte_range, condition, version_query(version_id), headers))
 
     def accepted(self, wanted: Wanted, response: HttpResponse) -> ObjectInfo:
         """What an answer to `get` describes, if it is what was asked for."""
@@ -107,7 +108,3 @@ def written(key: str, size_bytes: int, answer: Answer, checksum: Checksum | None
     modified_ns = http_date_ns(answer.headers.get("last-modified", ""))
     version_id = answer.headers.get("x-ms-version-id")
     return ObjectInfo(key, size_bytes, etag, modified_ns, version_id=version_id, checksum=checksum)
-
-
-def _version(version_id: str | None) -> list[tuple[str, str]]:
-    return [("versionid", version_id)] if version_id is not None else []

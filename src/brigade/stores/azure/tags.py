@@ -10,14 +10,21 @@ from brigade.stores.azure.headers import check_tags
 from brigade.wire.azurexml import build_tags, parse_tags
 
 
+def version_query(version_id: str | None) -> list[tuple[str, str]]:
+    """What names a version in a query, or a snapshot (`snapshot=…`); nothing for the blob as it is now."""
+    if version_id is None:
+        return []
+    word, equals, value = version_id.partition("=")
+    return [(word, value)] if equals else [("versionid", version_id)]
+
+
 class TagCalls(Container):
     """`read_tags`, `write_tags`, `read_acl`, `write_acl`."""
 
     async def read_tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
         """The tags of a blob; empty if it has none."""
         self._need("tags", "read_tags", key)
-        query = [("comp", "tags")] + ([("versionid", version_id)] if version_id is not None else [])
-        answer = await self.caller.call("read_tags", "GET", key, query)
+        answer = await self.caller.call("read_tags", "GET", key, [("comp", "tags"), *version_query(version_id)])
         with self._reading("read_tags", key):
             return parse_tags(answer.body)
 

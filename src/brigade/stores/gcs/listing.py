@@ -11,14 +11,16 @@ from brigade.stores.gcs.attributes import FIELDS, Resource, info_of
 from brigade.stores.gcs.bucket import HIDDEN, Bucket
 from brigade.stores.together import for_each
 
-_LIST_FIELDS = f"kind,items({FIELDS}),nextPageToken"
+_LIST_FIELDS = f"kind,items({FIELDS},timeDeleted),nextPageToken"
 _KIND = "storage#objects"
 _MOST = 1000
 _LOOKS_AT_ONCE = 16
 
 
 class ListingCalls(Bucket):
-    """`list_page` by objects.list."""
+    """`list_page` by objects.list, and `list_versions` with older generations."""
+
+    version_words = ("generation",)
 
     async def list_page(
         self, prefix: str = "", *, start_after: str = "", cursor: str | None = None, limit: int = 1000
@@ -47,6 +49,20 @@ class ListingCalls(Bucket):
             if not entry.key.startswith(prefix):
                 raise self._broken(f"the server lists {entry.key!r}, which is not under {prefix!r}")
         return ListPage(entries, f"{token} {start_after}" if token else None)
+
+    async def list_versions(self, prefix: str = "", *, cursor: str | None = None, limit: int = 1000) -> ListPage:
+        """One page with older generations; those that soft delete keeps are left out, as nobody can read them."""
+        query = [("maxResults", str(min(limit, _MOST))), ("versions", "true")]
+        if cursor is not None:
+            query.append(("pageToken", cursor))
+        items, token = await self.items("list_versions", prefix, query)
+        try:
+            if not all(item.get("crc32c") for item in items):
+                items = await for_each(items, self._generation_with_digests, at_once=_LOOKS_AT_ONCE)
+            entries = [_version(item) for item in items if not item["name"].startswith(HIDDEN)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken(f"an entry cannot be read: {error!r}") from error
+        return ListPage(entries, token or None)
 
     async def items(self, operation: str, prefix: str, query: list[tuple[str, str]]) -> tuple[list[Resource], str]:
         """The resources of one page, and the token of the next one, empty after the last."""
@@ -83,6 +99,15 @@ class ListingCalls(Bucket):
         except NotFound:
             return item
 
+    async def _generation_with_digests(self, item: Resource) -> Resource:
+        """The same for one generation; what only a listing tells of it stays."""
+        if item.get("crc32c") or item["name"].startswith(HIDDEN):
+            return item
+        try:
+            return item | await self.look("list_versions", item["name"], version_id=str(item["generation"]))
+        except NotFound:
+            return item
+
     def _entry(self, item: Resource) -> ObjectInfo:
         key = item["name"]
         self.remember(key, item)
@@ -90,3 +115,13 @@ class ListingCalls(Bucket):
 
     def _broken(self, text: str) -> ListingBroken:
         return ListingBroken(text, store=self.name, operation="list_page")
+
+
+def _version(item: Resource) -> ObjectInfo:
+    """One generation. Only those that something has taken the place of, or that were deleted, have a time for that."""
+    info = info_of(item["name"], item)
+    if "timeDeleted" not in item:
+        return info._replace(version_id=None)
+    if info.version_id is None:
+        raise ValueError("an older generation has no number")
+    return info

@@ -75,7 +75,8 @@ class Opening(HeldExchange):
 
         sent = caller.send("GET", caller.path(wanted.key), self._query(now), self._headers(now))
         reader = await self._opened(caller, wanted.key, sent, accepted)
-        store.remember(wanted.key, now)
+        if wanted.version_id is None:
+            store.remember(wanted.key, now)
         return reader
 
     def _query(self, now: Resource) -> list[tuple[str, str]]:

@@ -311,3 +311,43 @@ async def test_a_key_that_would_be_read_as_another_is_never_asked_for(store, ser
             pass
     assert await store.delete([key]) == {key: None}
     assert service.requests == []
+
+
+@pytest.mark.parametrize("hierarchical", [False, True])
+async def test_an_account_without_versions_is_asked_for_snapshots_alone(make, service, hierarchical):
+    store = make(hierarchical=hierarchical)
+    await store.open()
+    service.requests.clear()
+
+    def page(request):
+        asked = request.query["include"].split(",")
+        return refusal(400, "InvalidQueryParameterValue") if "versions" in asked else Reply(body=EMPTY_PAGE)
+
+    service.page = page
+    for _ in range(2):
+        assert await store.list_versions("p") == ([], None)
+    told = [request.query["include"] for request in service.requests]
+    assert told == ["metadata,snapshots,versions"] * (not hierarchical) + ["metadata,snapshots"] * 2
+
+
+async def test_a_listing_of_versions_that_fails_otherwise_is_not_made_smaller(make, service):
+    store = make()
+    await store.open()
+    service.requests.clear()
+    for status, code in ((403, "AuthorizationFailure"), (500, "InternalError")):
+        service.page = lambda _, status=status, code=code: refusal(status, code)
+        with pytest.raises((AccessDenied, Unavailable)):
+            await store.list_versions()
+    service.page = lambda _: refusal(400, "InvalidQueryParameterValue")
+    with pytest.raises(Rejected):
+        await store.list_versions()
+    service.page = lambda _: Reply(body=EMPTY_PAGE)
+    await store.list_versions()
+    assert service.last.query["include"] == "metadata,snapshots,versions"
+
+
+async def test_a_version_is_asked_for_by_its_own_word(store, service):
+    service.answer = lambda _: Reply(headers={"etag": "e", "content-length": "0"})
+    for version_id, wanted in (("2026", {"versionid": "2026"}), ("snapshot=2026", {"snapshot": "2026"}), (None, {})):
+        await store.head("a", version_id=version_id)
+        assert service.last.query == wanted

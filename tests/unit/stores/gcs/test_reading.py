@@ -83,6 +83,8 @@ async def test_an_older_generation_is_read_by_its_number(bucket, store):
     assert (await store.head("object", version_id=first.version_id)).attributes.metadata == {"n": "1"}
     assert await read(store, "object", version_id=first.version_id) == b"first"
     assert await read(store, "object") == b"second"
+    await read(store, "object", version_id=first.version_id)
+    assert store.remembered("object")["md5Hash"] == "qfDmGhN9hqqdtTRl4IAWEg==", "the newest, whatever was read"
     assert await keys(store) == ["object"]
 
 
@@ -149,6 +151,14 @@ async def test_what_is_encrypted_with_a_key_of_the_user_is_listed_with_its_diges
     entries = await listing(store)
     assert [(entry.key, entry.etag) for entry in entries] == [(key, (await store.head(key)).etag) for key in ("a", "b")]
     assert all(entry.checksum for entry in entries)
+
+
+async def test_so_are_older_generations(bucket, store):
+    bucket.encrypted = bucket.versioned = True
+    written = [await put(store, "a", data) for data in (b"1", b"22")]
+    found = (await store.list_versions()).entries
+    assert [entry.etag for entry in found] == [info.etag for info in written]
+    assert [entry.version_id for entry in found] == [written[0].version_id, None]
 
 
 async def test_only_what_may_be_compressed_is_asked_for_as_it_is(fake, store, monkeypatch):

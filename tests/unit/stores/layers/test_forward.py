@@ -14,6 +14,7 @@ from brigade.stores.layers.prefix import PrefixedStore
 from brigade.stores.layers.readonly import ReadOnlyStore
 from brigade.stores.layers.retry import RetryingStore
 from brigade.stores.layers.timeout import TimedStore
+from brigade.stores.layers.versions import VersionsStore
 
 LAYERS = [
     BesideStore,
@@ -25,6 +26,7 @@ LAYERS = [
     ReadOnlyStore,
     RetryingStore,
     TimedStore,
+    VersionsStore,
 ]
 MANIFESTS = {name: value for name, value in vars(Manifests).items() if not name.startswith("_")}
 CONTRACT = MANIFESTS | {name: value for name, value in vars(Store).items() if not name.startswith("_")}
@@ -54,6 +56,7 @@ CHANGED = {
     ReadOnlyStore: set(CONTRACT) - READS - FACTS,
     RetryingStore: set(CONTRACT) - {*FACTS, "close"},
     TimedStore: set(CONTRACT) - {*FACTS, "close"},
+    VersionsStore: {"capabilities", "list_page", "head", "part_sizes", "get", "read_tags"},
 }
 
 
