@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from brigade.wire.xml import Node, escape, parse
+from brigade.wire.xml import Node, XmlError, escape, parse
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -19,7 +19,7 @@ def with_expiry(document: bytes | None, prefix: str, days: int) -> bytes | None:
 
     `document` None: the bucket has none yet. Returns None where our rule stands there just so already. Raises `XmlError`.
     """
-    rules = parse(document).all("Rule") if document else []
+    rules = _rules(document) if document is not None else []
     ours = _rule(prefix, days)
     others = [rule for rule in rules if rule.text_of("ID") != rule_id(prefix)]
     same = [rule for rule in rules if rule.text_of("ID") == rule_id(prefix)]
@@ -27,6 +27,14 @@ def with_expiry(document: bytes | None, prefix: str, days: int) -> bytes | None:
         return None
     inner = "".join([*map(_written, others), ours])
     return f'<LifecycleConfiguration xmlns="{_NAMESPACE}">{inner}</LifecycleConfiguration>'.encode()
+
+
+def _rules(document: bytes) -> list[Node]:
+    """The rules of a configuration. Whatever else a server answers is none without rules: they would be written over."""
+    root = parse(document)
+    if root.name != "LifecycleConfiguration":
+        raise XmlError(f"it is a {root.name}")
+    return root.all("Rule")
 
 
 def _says(rule: Node) -> tuple[str | None, str | None, str | None]:

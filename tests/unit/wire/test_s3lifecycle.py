@@ -65,3 +65,9 @@ def test_any_prefix_comes_back_as_it_was(prefix):
     document = with_expiry(THEIRS, prefix, 5)
     assert rules(document)[-1].text_of("Filter", "Prefix") == prefix
     assert with_expiry(document, prefix, 5) is None
+
+
+@pytest.mark.parametrize("document", [b"", b"<html/>", b"<Error><Code>SlowDown</Code></Error>"])
+def test_what_is_no_configuration_is_not_taken_for_one_without_rules(document):
+    with pytest.raises(XmlError):
+        with_expiry(document, "ours/", 30)
