@@ -360,7 +360,9 @@ async def test_an_upload_that_was_completed_is_not_destroyed_by_an_abort_that_co
     await store.abort_multipart("k", upload_id)
     assert await read(store, "k") == b"aaabb"
     # As after a kill between the manifest and the removal of the mark.
-    path = store.caller.path(store.settings.segments, f".brigade-uploads/k/{upload_id}", "put")
+    path = store.caller.path(
+        store.settings.segments, f".brigade-uploads/{store.settings.container}/k/{upload_id}", "put"
+    )
     await store.caller.call("put", None, "PUT", path, [], b"{}")
     assert [each.upload_id for each in await store.list_multiparts()] == [upload_id]
     await store.abort_multipart("k", upload_id)
@@ -507,3 +509,40 @@ async def test_names_of_metadata_that_swift_drops_fail_or_are_carried_encoded(sw
     async with opened(swift, store.settings.container, encode_metadata_names=True) as encoding:
         await put(encoding, "a", b"1", metadata=metadata)
         assert (await encoding.head("a")).attributes.metadata == metadata
+
+
+async def test_containers_that_share_one_for_their_segments_do_not_touch_each_other_s(swift):
+    shared, tail = f"shared-{secrets.token_hex(4)}", secrets.token_hex(4)
+    async with (
+        opened(swift, f"one-{tail}", segments_container=shared) as one,
+        opened(swift, f"two-{tail}", segments_container=shared) as two,
+    ):
+        await upload(one, "k", [b"aaa", b"bb"])
+        begun = await one.create_multipart("open", attributes=NO_ATTRIBUTES)
+        await upload(two, "k", [b"ccc"])
+        await put(two, "k", b"new")
+        assert await read(one, "k") == b"aaabb"
+        assert await two.list_multiparts() == []
+        assert [each.upload_id for each in await one.list_multiparts()] == [begun]
+        async with opened(swift, shared) as segments:
+            left = [key for key in await keys(segments) if not key.startswith(".")]
+        assert len(left) == 2
+
+
+@pytest.mark.parametrize("how", ["X-Versions-Enabled", "X-Versions-Location", "X-History-Location"])
+async def test_older_versions_of_a_large_object_keep_their_segments(swift, how):
+    tail = secrets.token_hex(4)
+    async with opened(swift, f"versioned-{tail}") as store:
+        beside = f"history-{tail}"
+        await store.caller.call("put", None, "PUT", store.caller.path(beside, None, "put"))
+        value = "true" if how == "X-Versions-Enabled" else beside
+        await store.caller.call(
+            "put", None, "POST", store.caller.path(store.settings.container, None, "put"), [(how, value)]
+        )
+        await upload(store, "k", [b"aaa", b"bb"])
+        await upload(store, "k", [b"ccc"])
+        await put(store, "k", b"plain")
+        assert await store.delete(["k"]) == {"k": None}
+        async with opened(swift, store.settings.segments) as segments:
+            contents = [await read(segments, key) for key in await keys(segments)]
+        assert sorted(contents) == [b"aaa", b"bb", b"ccc"]

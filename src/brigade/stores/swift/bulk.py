@@ -57,11 +57,13 @@ class BulkCalls(ManifestCalls):
         if (outcome.status >= 300 and not outcome.failed) or outcome.words:
             # It gave up in the middle, and does not say where.
             return None
-        result: Result = dict.fromkeys(names.values())
-        for path, words in outcome.failed:
-            if (name := names.get(path)) is not None:
-                result[name] = self._failed(operation, name, words)
-        return result
+        if any(path not in names for path, _ in outcome.failed):
+            # Some name failed, and which one cannot be told.
+            return None
+        failed = {names[path]: words for path, words in outcome.failed}
+        return {
+            name: self._failed(operation, name, failed[name]) if name in failed else None for name in names.values()
+        }
 
     async def _remove_one(self, container: str, name: str, operation: str) -> StoreError | None:
         try:

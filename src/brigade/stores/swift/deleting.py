@@ -43,10 +43,13 @@ class DeletingCalls(ObjectCalls):
         return None, is_slo(answer.headers)
 
     async def _delete_large(self, key: str) -> StoreError | None:
-        """The manifest with its segments; without them if one is an object of this very container, listed by itself."""
+        """The manifest with its segments; without them where they are needed still.
+
+        That is if one is an object of this very container, listed by itself, or if older versions of the manifest stay.
+        """
         try:
             manifest = await self._read_manifest("delete", key)
-            if manifest is None or self._names_neighbours(manifest):
+            if manifest is None or self._names_neighbours(manifest) or await self._keeps_versions():
                 return await self._remove_one(self.settings.container, key, "delete")
             target = f"{self._path(key, 'delete')}?multipart-manifest=delete"
             answer = await self.caller.call("delete", key, "DELETE", target, [("accept", "application/json")])

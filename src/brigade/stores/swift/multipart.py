@@ -9,12 +9,12 @@ from brigade.objects import SEGMENTED, Attributes, Checksum, MultipartInfo, Obje
 from brigade.stores.base import ALWAYS, Body, Condition
 from brigade.stores.swift.bulk import SINGLE_DELETES_AT_ONCE
 from brigade.stores.swift.headers import NO_CONTENT_TYPE, HeaderList
-from brigade.stores.swift.objects import ObjectCalls
+from brigade.stores.swift.objects import OVERTAKEN, ObjectCalls
 from brigade.stores.swift.uploads import (
-    LONG,
     MARKS,
     folder_name,
     is_upload_id,
+    long_folder,
     mark_name,
     new_upload_id,
     parse_segment_name,
@@ -97,8 +97,8 @@ class MultipartCalls(ObjectCalls):
         attributes = await self._attributes_of(key, upload_id)
         base, place = self._base(key), f"/{self.settings.segments}/"
         segments = [
-            Segment(place + segment_name(base, upload_id, number), size_bytes, etag)
-            for number, size_bytes, etag in sorted(parts)
+            Segment(place + segment_name(base, upload_id, part.number), part.size_bytes, part.etag)
+            for part in sorted(parts)
         ]
         headers = self._attribute_headers(attributes, "complete_multipart", key)
         headers += await self._write_condition(condition, "complete_multipart", key)
@@ -128,13 +128,16 @@ class MultipartCalls(ObjectCalls):
         answer = await self.caller.ask(operation, key, "PUT", target, sent, build_manifest(segments))
         if answer.status >= 300:
             raise self._write_refusal(operation, key, answer)
-        told = answer.headers.get("etag", "").strip('"')
+        status, told = answer.status, answer.headers.get("etag", "").strip('"')
         if not told:
+            # With a heartbeat the answer begins before the work does, and ends with how that went.
             outcome = self._outcome(answer, operation, key)
-            if outcome.status >= 300:
+            status, told = outcome.status, outcome.etag
+            if status >= 300:
                 said = ", ".join(f"{path}: {words}" for path, words in outcome.failed) or outcome.words
-                raise self._failed(operation, key, f"{outcome.status} {said}")
-            told = outcome.etag
+                raise self._failed(operation, key, f"{status} {said}")
+        if status == OVERTAKEN:
+            raise self._overtaken(operation, key)
         if told and told != etag:
             raise Corrupt(
                 f"the whole has the ETag {told} and not {etag}", store=self.name, operation=operation, key=key
@@ -158,14 +161,14 @@ class MultipartCalls(ObjectCalls):
 
     async def list_multiparts(self, prefix: str = "") -> list[MultipartInfo]:
         """All uploads under a prefix that have begun and not ended."""
-        found = await self._segment_pages("list_multiparts", MARKS + prefix)
-        uploads = {info.key: info for info in found.entries if not info.key.startswith(MARKS + LONG)}
+        ours = f"{MARKS}{self.settings.container}/"
+        found = await self._segment_pages("list_multiparts", ours + prefix)
         result = []
-        for name, info in uploads.items():
-            key, _, upload_id = name.removeprefix(MARKS).rpartition("/")
+        for info in found.entries:
+            key, _, upload_id = info.key.removeprefix(ours).rpartition("/")
             if key.startswith(prefix) and is_upload_id(upload_id):
                 result.append(MultipartInfo(key, upload_id, info.modified_ns))
-        long = await self._segment_pages("list_multiparts", MARKS + LONG)
+        long = await self._segment_pages("list_multiparts", MARKS + long_folder(self.settings.container))
         named = await for_each(long.entries, self._long_upload, at_once=SINGLE_DELETES_AT_ONCE)
         result += [upload for upload in named if upload is not None and upload.key.startswith(prefix)]
         return sorted(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
-from brigade.errors import Corrupt, NotFound, Rejected, SourceChanged, StoreError, Unsupported
+from brigade.errors import Corrupt, NotFound, Rejected, SourceChanged, StoreError, Unavailable, Unsupported
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, ObjectInfo
 from brigade.stores.base import ALWAYS, Body, ByteRange, BytesBody, Condition, ObjectReader
 from brigade.stores.checked import CheckedBody
@@ -20,6 +20,8 @@ from brigade.stores.swift.reading import Opening, Wanted
 from brigade.stores.swift.sweeping import SweepingCalls
 
 _NO_LENGTH = "the server does not tell its size"
+OVERTAKEN = 202
+"""What Swift answers, instead of 201, to a PUT that does not stay."""
 
 
 class ObjectCalls(SweepingCalls):
@@ -97,15 +99,21 @@ class ObjectCalls(SweepingCalls):
         answer = await self.caller.ask(operation, key, "PUT", path, sent, content)
         if answer.status >= 300:
             raise self._write_refusal(operation, key, answer)
+        if answer.status == OVERTAKEN:
+            raise self._overtaken(operation, key)
         etag = answer.headers.get("etag", "").strip('"')
         ours = promised or (content.hexdigest() if isinstance(content, HashedBody) else "")
-        # 202 instead of 201: a newer write of the same key was there first, and the ETag is ours all the same.
-        if etag and etag != ours:
+        if etag != ours and (etag or promised is None):
             await self._withdraw(path, etag)
-            raise Corrupt(
-                f"the server has the MD5 {etag} and was sent {ours}", store=self.name, operation=operation, key=key
-            )
+            told = f"has the MD5 {etag}" if etag else "does not tell what it has"
+            raise Corrupt(f"the server {told} and was sent {ours}", store=self.name, operation=operation, key=key)
         return ours
+
+    def _overtaken(self, operation: str, key: str) -> StoreError:
+        """The error for a write that Swift has dropped, because by its clocks a newer one of the key is there."""
+        text = "a newer write of this key is there already, so this one was dropped"
+        hint = "if it goes on, the clocks of the proxy servers differ"
+        return Unavailable(text, store=self.name, operation=operation, key=key, status=OVERTAKEN, hint=hint)
 
     def _write_refusal(self, operation: str, key: str, answer: Answer) -> StoreError:
         # A write asks for no object, so what is not found is the container.

@@ -13,6 +13,8 @@ from brigade.stores.swift.uploads import (
     parse_segment_name,
 )
 
+_VERSIONS_ELSEWHERE = ("x-versions-location", "x-history-location")
+
 
 class SweepingCalls(BulkCalls):
     """What is left of an object that was written over."""
@@ -23,10 +25,11 @@ class SweepingCalls(BulkCalls):
         Segments carry the id of their upload, so they belong to one manifest. An upload that is marked as open keeps
         its segments, and so does one that the manifest of the moment names. The marks are looked at first: an upload loses
         its mark only after its manifest is there, so one without a mark shows in the manifest that is read afterwards.
+        A container that keeps versions keeps older manifests too, which nobody lists here: there nothing is removed.
         """
         try:
             stale = [each for each in await self._upload_ids(key) if not await self._is_open(key, each)]
-            if stale:
+            if stale and not await self._keeps_versions():
                 live = await self._live_uploads(key)
                 for upload_id in stale:
                     if upload_id not in live:
@@ -35,8 +38,14 @@ class SweepingCalls(BulkCalls):
             # The object itself is written and proven; the next write of this key sweeps again.
             return
 
+    async def _keeps_versions(self) -> bool:
+        """Whether what is written over or deleted stays in the container as an older version, or goes to another one."""
+        answer = await self.caller.call("sweep", None, "HEAD", self._path(None, "sweep"))
+        enabled = answer.headers.get("x-versions-enabled", "").lower() == "true"
+        return enabled or any(name in answer.headers for name in _VERSIONS_ELSEWHERE)
+
     def _base(self, key: str) -> str:
-        return base_of(key, self._limits.max_key_bytes)
+        return base_of(self.settings.container, key, self._limits.max_key_bytes)
 
     async def _upload_ids(self, key: str) -> list[str]:
         """The uploads of this key that have segments."""

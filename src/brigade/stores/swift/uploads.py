@@ -1,9 +1,10 @@
-"""Where an upload keeps its segments: names that say which key and which upload they belong to.
+"""Where an upload keeps its segments: names that say which object and which upload they belong to.
 
-    <key>/<upload id>/<number>              a segment
-    .brigade-uploads/<key>/<upload id>      the mark of an upload that has begun and not ended, with its attributes
+    <container>/<key>/<upload id>/<number>              a segment
+    .brigade-uploads/<container>/<key>/<upload id>      the mark of an upload that has begun and not ended, with its attributes
 
-A key that leaves no room for that is replaced by a digest; the mark holds the key itself.
+Several containers may keep their segments in one, so the names tell them apart. A key that leaves no room for all that is
+replaced by a digest; the mark holds the key itself.
 """
 
 from __future__ import annotations
@@ -43,11 +44,17 @@ def is_upload_id(text: str) -> bool:
     return _UPLOAD_ID(text) is not None
 
 
-def base_of(key: str, max_name_bytes: int) -> str:
-    """What stands for the key in the names."""
-    if len(key) * 4 + _AROUND_BYTES <= max_name_bytes or len(key.encode()) + _AROUND_BYTES <= max_name_bytes:
-        return key
-    return LONG + sha256(key.encode()).hexdigest()
+def base_of(container: str, key: str, max_name_bytes: int) -> str:
+    """What stands for an object of a container in the names."""
+    base = f"{container}/{key}"
+    if len(base) * 4 + _AROUND_BYTES <= max_name_bytes or len(base.encode()) + _AROUND_BYTES <= max_name_bytes:
+        return base
+    return f"{long_folder(container)}{sha256(key.encode()).hexdigest()}"
+
+
+def long_folder(container: str) -> str:
+    """What the bases of keys begin with that are too long for a name."""
+    return f"{LONG}{sha256(container.encode()).hexdigest()[:32]}/"
 
 
 def mark_name(base: str, upload_id: str) -> str:

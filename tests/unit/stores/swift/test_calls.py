@@ -25,7 +25,7 @@ from brigade.objects import DYNAMIC, NO_ATTRIBUTES, Attributes, PartInfo
 from brigade.stores.base import ByteRange, BytesBody, Condition
 from brigade.testing.bodies import StreamBody
 from brigade.wire.encoding import split_query
-from brigade.wire.swift import EMPTY_MD5
+from brigade.wire.swift import EMPTY_MD5, Segment, whole_etag
 
 WHEN = "2026-11-20T12:40:36.984100"
 
@@ -368,3 +368,52 @@ async def test_a_dynamic_large_object_that_names_no_place_fails_with_the_reason(
     server.answer = lambda _: server.reply(200, headers={"x-object-manifest": place})
     with pytest.raises(Rejected, match="names no container and prefix"):
         await store.head("a")
+
+
+async def test_a_write_that_a_newer_one_has_overtaken_is_no_success(server, open_store):
+    """Swift answers 202, with the ETag of what it was sent, where something newer by its clocks lies there already."""
+    store = await open_store()
+    md5_of_content = "9a0364b9e99bb480dd25e1f0284c8555"
+    server.answer = lambda _: server.reply(202, headers={"etag": md5_of_content})
+    with pytest.raises(Unavailable, match="newer"):
+        await store.put("a", BytesBody(b"content"), attributes=NO_ATTRIBUTES)
+
+
+@pytest.mark.parametrize("heartbeat", [True, False])
+async def test_a_manifest_that_a_newer_write_has_overtaken_is_no_success_and_keeps_its_mark(
+    server, open_store, heartbeat
+):
+    store = await open_store()
+    upload_id = await store.create_multipart("a", attributes=NO_ATTRIBUTES)
+    mark = server.requests[-1].body
+    etag = whole_etag([Segment("/photos_segments/x", 1, "0" * 32)])
+
+    def answer(request):
+        if "multipart-manifest=put" not in request.target:
+            return server.reply(200, mark)
+        if heartbeat:
+            said = {"Response Status": "202 Accepted", "Errors": [], "Etag": etag}
+            return server.reply(202, b"  " + json.dumps(said).encode())
+        return server.reply(202, headers={"etag": f'"{etag}"'})
+
+    server.answer = answer
+    with pytest.raises(Unavailable, match="newer"):
+        await store.complete_multipart("a", upload_id, [PartInfo(1, 1, "0" * 32)])
+    assert server.asked("DELETE") == []
+
+
+async def test_a_stream_whose_digest_the_server_does_not_tell_is_not_taken_for_proven(server, open_store):
+    store = await open_store()
+    server.answer = lambda request: server.reply(201)
+    with pytest.raises(Corrupt, match="does not tell"):
+        await store.put("a", StreamBody([b"content"]), attributes=NO_ATTRIBUTES)
+
+
+async def test_a_failure_that_bulk_delete_tells_of_another_path_is_nobody_s_success(server, open_store):
+    store = await open_store(delete_segments=False)
+    outcome = {"Response Status": "400 Bad Request", "Response Body": "", "Errors": [["/photos/b%2Bc", "409 Conflict"]]}
+    server.answer = lambda request: (
+        server.reply(200, json.dumps(outcome).encode()) if request.method == "POST" else server.reply(409)
+    )
+    answers = await store.delete(["a", "b c"])
+    assert all(isinstance(error, Unavailable) for error in answers.values())
