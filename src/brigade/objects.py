@@ -128,11 +128,15 @@ class ObjectInfo(NamedTuple):
 
 
 class PartInfo(NamedTuple):
-    """One uploaded part: its number from 1, its size and the ETag the store answered."""
+    """One uploaded part: its number from 1, its size and the ETag the store answered.
+
+    `checksum`: what the store has itself held the part's content to, told by stores whose ETags are no digests.
+    """
 
     number: int
     size_bytes: int
     etag: str
+    checksum: Checksum | None = None
 
 
 class MultipartInfo(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from brigade.decide.parts import composite_etag, plan_parts
 from brigade.engine.attempts import Attempts
@@ -66,14 +66,24 @@ class _Part:
 
 @dataclass(slots=True)
 class _Hashes:
-    """What was hashed in this run, by the number of the part. `unsure`: of some part the source told no digest.
+    """What is known of the parts' content, by number: hashed in this run, or told by the target of an earlier run's parts.
 
-    `whole` is there where all parts are read in this run, so that the source's word on all of it can be checked.
+    `unsure`: of some part the source told no digest. `resumed`: some parts were read by an earlier run. `whole` is there
+    where all parts are read in this run, so that the source's word on all of it can be checked.
     """
 
     md5s: dict[int, str] = field(default_factory=dict)
     unsure: bool = False
+    resumed: bool = False
     whole: Whole | None = None
+
+    @classmethod
+    def beside(cls, done: Mapping[int, PartInfo], cut: Cut) -> Self:
+        """To begin with, where these parts are there already."""
+        told = {number: part.checksum for number, part in done.items() if part.checksum is not None}
+        md5s = {number: each.hex for number, each in told.items() if each.algorithm is ChecksumAlgorithm.MD5}
+        whole = Whole(cut.whole, cut.sizes) if cut.whole is not None and not done else None
+        return cls(md5s, resumed=bool(done), whole=whole)
 
 
 async def copy_in_parts(
@@ -126,8 +136,8 @@ async def _choose_cut(job: Job, seen: ObjectInfo) -> Cut:
 
 
 async def _upload_missing(job: Job, seen: ObjectInfo, cut: Cut, upload_id: str, done: dict[int, PartInfo]) -> _Hashes:
-    """Upload the parts that `done` lacks and add them to it; returns the hashes of those that were hashed."""
-    hashes = _Hashes(whole=Whole(cut.whole, cut.sizes) if cut.whole is not None and not done else None)
+    """Upload the parts that `done` lacks and add them to it; returns what is known of the parts' content."""
+    hashes = _Hashes.beside(done, cut)
     missing = _missing_parts(cut.sizes, done)
     slot = job.held_slot if cut.held else job.stream_slot
     wake_next = asyncio.Semaphore(job.limits.held_parts if cut.held else job.limits.streams)
@@ -198,7 +208,7 @@ async def _send_streamed(
         told = None
     md5 = new_md5() if cut.hashed and told is None else None
     body = StreamBody(reader, part.size_bytes, job.observer.moved, md5, told)
-    info = await job.target.put_part(seen.key, upload_id, part.number, body)
+    info = await job.target.put_part(seen.key, upload_id, part.number, body, expect=told)
     if told is not None:
         hashes.md5s[part.number] = told.hex
     elif md5 is not None:
@@ -227,7 +237,11 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
             "the parts do not give the source's ETag", store=job.target.name, operation="put_part", key=seen.key
         )
     if composite is None or not job.trust.target_etags:
-        await _check_source_leg(job, seen, cut, hashes.md5s)
+        if len(hashes.md5s) < len(parts):
+            return (
+                Proof.NONE
+            )  # parts of an earlier run, of which nobody can tell what they hold: the whole is read back
+        await _check_source_leg(job, seen, cut, hashes)
         return _proof_of_writes(job, cut)
     return await _prove_by_hashes(job, seen, cut, parts, hashes)
 
@@ -257,13 +271,13 @@ async def _prove_by_hashes(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence
     return Proof.MD5
 
 
-async def _check_source_leg(job: Job, seen: ObjectInfo, cut: Cut, md5s: dict[int, str]) -> None:
+async def _check_source_leg(job: Job, seen: ObjectInfo, cut: Cut, hashes: _Hashes) -> None:
     """For a target whose parts tell nothing: what was read must be the source's bytes before it becomes visible."""
-    ours = [md5s.get(number) for number in range(1, len(cut.sizes) + 1)]
-    known = [md5 for md5 in ours if md5 is not None]
-    if cut.by_part or not _has_word(job, seen) or len(known) < len(ours) or composite_etag(known) == cut.promised:
+    ours = [hashes.md5s[number] for number in range(1, len(cut.sizes) + 1)]
+    told_each = cut.by_part and not hashes.unsure
+    if told_each or not (_has_word(job, seen) or hashes.resumed) or composite_etag(ours) == cut.promised:
         return
-    if known != await hash_ranges(job.source, seen, cut.sizes):
+    if ours != await hash_ranges(job.source, seen, cut.sizes):
         raise Corrupt("two reads gave different bytes", store=job.source.name, operation="get", key=seen.key)
 
 

@@ -44,7 +44,7 @@ async def open_upload(job: Job, seen: ObjectInfo, sizes: Sequence[int], attribut
     before = await ledger.upload(seen.key)
     if before is not None and before.upload_id is not None:
         if before.source_print == version and list(before.part_sizes_bytes) == list(sizes):
-            parts = await _parts_there(store, seen.key, before.upload_id, sizes)
+            parts = await _parts_there(job, seen.key, before.upload_id, sizes)
             if parts is not None:
                 return OpenUpload(store, ledger, seen.key, before.upload_id, parts)
         await store.abort_multipart(seen.key, before.upload_id)
@@ -67,13 +67,18 @@ def _version(seen: ObjectInfo, attributes: Attributes) -> str:
     return f"{source_print(seen)}#{md5_of(repr(carried).encode()).hex}"
 
 
-async def _parts_there(store: Store, key: str, upload_id: str, sizes: Sequence[int]) -> dict[int, PartInfo] | None:
-    """The parts the target holds that have their planned size, None if it knows the upload no more."""
+async def _parts_there(job: Job, key: str, upload_id: str, sizes: Sequence[int]) -> dict[int, PartInfo] | None:
+    """The parts the target holds that have their planned size, None if it knows the upload no more.
+
+    Whoever sent a part may have died before it heard what had arrived: a part of which the target tells no digest,
+    neither by its ETag nor otherwise, is sent again.
+    """
     try:
-        parts = await store.list_parts(key, upload_id)
+        parts = await job.target.list_parts(key, upload_id)
     except NotFound:
         return None
-    return {p.number: p for p in parts if p.number <= len(sizes) and p.size_bytes == sizes[p.number - 1]}
+    told = [part for part in parts if job.trust.target_etags or part.checksum is not None]
+    return {p.number: p for p in told if p.number <= len(sizes) and p.size_bytes == sizes[p.number - 1]}
 
 
 async def _abort_unrecorded(store: Store, key: str, since_ns: int) -> None:

@@ -9,7 +9,9 @@ import pytest
 from brigade.engine.ledger import Ledger
 from brigade.errors import AccessDenied
 from brigade.objects import Attributes
+from brigade.stores.base import BytesBody
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
+from brigade.stores.layers.faults import FaultyStore
 from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
 from brigade.testing.workbench import SMALL_LIMITS, Faults, content, contents, held, put, put_parts
@@ -17,6 +19,7 @@ from brigade.testing.workbench import SMALL_LIMITS, Faults, content, contents, h
 ONE_BY_ONE = replace(SMALL_LIMITS, streams=1, held_parts=1, transfers=1)
 PARTS = [content(80, str(number)) for number in range(6)]
 NO_ETAGS = replace(MEMORY_CAPABILITIES, content_etags=False)
+SURE = replace(NO_ETAGS, proves_writes=True)
 
 
 class Killed(BaseException):
@@ -156,17 +159,53 @@ async def test_an_upload_that_the_target_has_forgotten_is_begun_anew(bench):
     await assert_clean(bench)
 
 
-async def test_a_damaged_part_of_an_earlier_run_never_becomes_visible(bench):
+@pytest.mark.parametrize("target", [MEMORY_CAPABILITIES, SURE], ids=["digests", "tells nothing of parts"])
+async def test_a_damaged_part_of_an_earlier_run_never_becomes_visible(build, target):
+    bench = await build(target=target)
     await put_parts(bench.source, "a", PARTS)
     await crash(bench, "put_part", 4)
-    (upload,) = bench.target._uploads.values()
-    from brigade.stores.base import BytesBody
-
     (info,) = await bench.target.list_multiparts()
+    # As a part that was damaged on its way, whose sender died before it heard what the server has.
     await bench.target.put_part("a", info.upload_id, 2, BytesBody(content(80, "damage")))
-    assert upload.parts
     ran = await bench.sync()
     assert ran.result.in_step
+    await assert_clean(bench)
+
+
+class TellsWhatItChecked(ForwardingStore):
+    """Part ETags are no digests, but it tells of a part what its content was checked against."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self._checked = {}
+
+    def _told(self, part):
+        return part._replace(checksum=self._checked.get(part.number))
+
+    async def put_part(self, key, upload_id, number, body, *, expect=None):
+        part = await self.inner.put_part(key, upload_id, number, body, expect=expect)
+        self._checked[number] = expect
+        return self._told(part)
+
+    async def list_parts(self, key, upload_id):
+        return [self._told(part) for part in await self.inner.list_parts(key, upload_id)]
+
+
+@pytest.mark.parametrize("leg", ["whole", "damaged when it was read"])
+async def test_parts_that_the_target_has_checked_are_resumed_and_held_to_the_source_once_more(build, leg):
+    bench = await build(target=SURE)
+    bench.target = TellsWhatItChecked(bench.target)
+    await put_parts(bench.source, "a", PARTS)
+    source = None
+    if leg != "whole":
+        script = FaultScript(Fault("get", FaultKind.FLIP_BIT, call=2, after_bytes=3))
+        source = FaultyStore(bench.source, script, clock=bench.clock)
+    await crash(bench, "put_part", 4, source=source)
+    ran = await bench.sync()
+    assert ran.result.in_step, ran.outcomes
+    if leg == "whole":
+        assert ran.requests("target", "put_part") == 3
+        assert ran.requests("source", "get") == 3
     await assert_clean(bench)
 
 

@@ -4,7 +4,8 @@ Azure keeps uncommitted blocks by key, not by upload, and tells of each only its
 bytes, since within a key all names must have the same length. A block of an upload is one of
 
 - a piece of its manifest: the attributes that the blob shall have, as compressed JSON;
-- a part, with its number and a sequence, of which the highest is the last that was sent;
+- a part, with its number, a sequence, of which the highest is the last that was sent, and its MD5 where the server was
+  told it beforehand: what lies under such a name has that MD5, or the server would have refused it;
 - the mark that the upload was given up, because uncommitted blocks cannot be removed: the server drops them after a week.
 """
 
@@ -27,6 +28,8 @@ _NUMBER_BYTES = 4
 _NAME_BYTES = 48
 _PAYLOAD_BYTES = _NAME_BYTES - _TOKEN_BYTES - 1 - _NUMBER_BYTES
 _LENGTH_BYTES = 4
+_SEQUENCE_BYTES = 8
+_NO_MD5 = bytes(16)
 _NAME_CHARACTERS = 64
 
 
@@ -49,7 +52,13 @@ class BlockId(NamedTuple):
     @property
     def sequence(self) -> int:
         """The order in which blocks of one number were sent."""
-        return int.from_bytes(self.payload[:8], "big")
+        return int.from_bytes(self.payload[:_SEQUENCE_BYTES], "big")
+
+    @property
+    def md5(self) -> str | None:
+        """The MD5 that the server has held a part to, None where it was told none."""
+        digest = self.payload[_SEQUENCE_BYTES : _SEQUENCE_BYTES + len(_NO_MD5)]
+        return None if digest == _NO_MD5 else digest.hex()
 
 
 def new_upload_id(now_ns: int, chance: bytes) -> str:
@@ -70,9 +79,10 @@ def is_upload_id(text: str) -> bool:
         return False
 
 
-def part_name(upload_id: str, number: int, sequence: int) -> str:
-    """The name of a part's block."""
-    return _name(upload_id, BlockKind.PART, number, sequence.to_bytes(8, "big"))
+def part_name(upload_id: str, number: int, sequence: int, md5: str | None = None) -> str:
+    """The name of a part's block. Whoever names an MD5 has the server check the content against it."""
+    digest = _NO_MD5 if md5 is None else bytes.fromhex(md5)
+    return _name(upload_id, BlockKind.PART, number, sequence.to_bytes(_SEQUENCE_BYTES, "big") + digest)
 
 
 def aborted_name(upload_id: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from brigade.errors import NotFound
-from brigade.objects import Attributes, Checksum, MultipartInfo, ObjectInfo, PartInfo
+from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.azure.blockids import (
     BlockId,
     BlockKind,
@@ -19,6 +19,7 @@ from brigade.stores.azure.blockids import (
     part_name,
     read_manifest,
 )
+from brigade.stores.azure.bodies import known_md5
 from brigade.stores.azure.container import condition_headers
 from brigade.stores.azure.listing import ListingCalls
 from brigade.stores.azure.objects import written
@@ -76,9 +77,12 @@ class MultipartCalls(ListingCalls):
         if upload_id in self._ended or not is_upload_id(upload_id):
             raise self._no_upload("put_part", key)
         self._check_key(key, "put_part")
-        name = part_name(upload_id, number, self._clock.now_ns())
-        await self._put_block("put_part", key, name, body, expect)
-        return PartInfo(number, body.size_bytes, name)
+        with self._placing("put_part", key):
+            md5 = known_md5(body, expect)
+        name = part_name(upload_id, number, self._clock.now_ns(), md5)
+        checksum = _md5_checksum(md5)
+        await self._put_block("put_part", key, name, body, checksum or expect)
+        return PartInfo(number, body.size_bytes, name, checksum)
 
     async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]:
         """All parts that the upload has so far."""
@@ -88,7 +92,8 @@ class MultipartCalls(ListingCalls):
         latest: dict[int, tuple[int, PartInfo]] = {}
         for block, told in blocks.of(upload_id):
             if block.kind is BlockKind.PART:
-                one = (block.sequence, PartInfo(block.number, told.size_bytes, told.name))
+                part = PartInfo(block.number, told.size_bytes, told.name, _md5_checksum(block.md5))
+                one = (block.sequence, part)
                 latest[block.number] = max(one, latest.get(block.number, one))
         return [part for _, (_, part) in sorted(latest.items())]
 
@@ -184,3 +189,7 @@ class MultipartCalls(ListingCalls):
         return NotFound(
             "there is no such upload", store=self.name, operation=operation, key=key, hint="it was completed or aborted"
         )
+
+
+def _md5_checksum(md5: str | None) -> Checksum | None:
+    return None if md5 is None else Checksum(ChecksumAlgorithm.MD5, md5)
