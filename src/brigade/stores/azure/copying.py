@@ -36,9 +36,10 @@ class CopyCalls(MultipartCalls, TagCalls):
             raise self._changed("copy", source_key, f"the blob has the ETag {source.etag} by now")
         if source_key != target_key:
             source = await self._copy_blob(source, target_key, attributes)
-        if attributes is not None:
-            await self._change(source, attributes)
+        etag = source.etag if attributes is None else await self._change(source, attributes)
         now = await self.head(target_key)
+        if etag not in (None, now.etag):
+            raise self._changed("copy", target_key, "somebody else has written the blob meanwhile")
         return now._replace(attributes=None)
 
     async def _copy_blob(self, source: ObjectInfo, target_key: str, attributes: Attributes | None) -> ObjectInfo:
@@ -73,8 +74,11 @@ class CopyCalls(MultipartCalls, TagCalls):
                     f"the server gave the copy up ({status}): {why}", store=self.name, operation="copy", key=key
                 )
 
-    async def _change(self, info: ObjectInfo, attributes: Attributes) -> None:
-        """Give a blob these attributes. Each call names the ETag that the one before has left, so that no other write is met."""
+    async def _change(self, info: ObjectInfo, attributes: Attributes) -> str | None:
+        """Give a blob these attributes; the answer is the ETag that it has then. Tier and tags leave it as it is.
+
+        Each call names the ETag that the one before has left, so that no other write is met.
+        """
         held = info.attributes or Attributes()
         etag = info.etag
         if _metadata(held) != _metadata(attributes):
@@ -92,6 +96,7 @@ class CopyCalls(MultipartCalls, TagCalls):
             await self._set(info.key, "tier", tier, None)
         if attributes.tags is not None and attributes.tags != held.tags:
             await self.write_tags(info.key, attributes.tags)
+        return etag
 
     async def _set(self, key: str, what: str, headers: list[tuple[str, str]], etag: str | None) -> str | None:
         condition = [("if-match", match_value(etag))] if etag is not None else []

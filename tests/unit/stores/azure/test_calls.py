@@ -193,12 +193,18 @@ async def test_a_copy_that_failed_or_was_overtaken_is_no_copy(store, service, he
 
 
 async def test_a_change_of_headers_keeps_the_md5_and_names_the_version_each_time(store, service):
-    etags = iter(["2", "3", "4"])
+    etags = ["1"]
 
     def answer(request):
         if request.method == "PUT":
-            return Reply(200, {"etag": f'"{next(etags)}"'})
-        held = {"etag": '"1"', "content-length": "7", "content-md5": "mgNkuembtIDdJeHwKEyFVQ==", "x-ms-meta-k": "old"}
+            etags.append(str(len(etags) + 1))
+            return Reply(200, {"etag": f'"{etags[-1]}"'})
+        held = {
+            "etag": f'"{etags[-1]}"',
+            "content-length": "7",
+            "content-md5": "mgNkuembtIDdJeHwKEyFVQ==",
+            "x-ms-meta-k": "old",
+        }
         return Reply(headers={**held, "x-ms-blob-type": "BlockBlob", "content-type": "text/plain"})
 
     service.answer = answer
@@ -207,6 +213,19 @@ async def test_a_change_of_headers_keeps_the_md5_and_names_the_version_each_time
     assert (metadata.headers["if-match"], properties.headers["if-match"]) == ('"1"', '"2"')
     assert properties.headers["x-ms-blob-content-md5"] == "mgNkuembtIDdJeHwKEyFVQ=="
     assert service.asked("PUT", "tags") == service.asked("PUT", "tier") == []
+
+
+async def test_what_others_write_right_after_a_change_of_headers_is_not_taken_for_what_was_changed(store, service):
+    etags = iter(["1", "by somebody else"])
+
+    def answer(request):
+        if request.method == "PUT":
+            return Reply(200, {"etag": '"2"'})
+        return Reply(headers={"etag": f'"{next(etags)}"', "content-length": "7", "x-ms-blob-type": "BlockBlob"})
+
+    service.answer = answer
+    with pytest.raises(PreconditionFailed):
+        await store.copy("a", "a", attributes=Attributes(content_type="text/css"))
 
 
 async def test_a_range_that_is_another_one_is_no_answer(store, service):
