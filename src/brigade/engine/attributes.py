@@ -26,6 +26,7 @@ async def attributes_for_target(job: Job, info: ObjectInfo) -> Attributes:
     attributes = await read_attributes(job, job.source, info)
     expected = expected_attributes(info.key, attributes, job.policy, job.carries)
     if job.policy.expire_after_seconds is not None and job.target.capabilities.delete_at:
-        delete_at_seconds = job.clock.now_ns() // 1_000_000_000 + int(job.policy.expire_after_seconds)
+        now_ns = job.clock.now_ns() + job.target.clock_offset_ns
+        delete_at_seconds = now_ns // 1_000_000_000 + int(job.policy.expire_after_seconds)
         return replace(expected, delete_at_seconds=delete_at_seconds)
     return expected

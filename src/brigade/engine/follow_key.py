@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from brigade.decide.actions import Action, ActionKind, Evidence, Known
 from brigade.decide.decide import decide, is_print_of
-from brigade.decide.filters import NANOSECONDS, compile_selector, youngest_seconds
+from brigade.decide.filters import NANOSECONDS, youngest_seconds
 from brigade.decide.merge import Pair
 from brigade.engine.job import Job
 from brigade.engine.metadata import compare_attributes
@@ -59,7 +59,7 @@ class KeySettler:
     def refresh(self) -> None:
         """Ages count from now on."""
         if self._has_ages:
-            self._job.selector = compile_selector(self._job.policy, now_ns=self._job.clock.now_ns())
+            self._job.selector = self._job.select_by_now()
 
     async def settle(self, key: str, known: Known | None) -> Settled:
         """Do what the key needs. Raises the errors of the stores."""

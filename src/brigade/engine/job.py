@@ -89,7 +89,7 @@ class Job:
     def __post_init__(self) -> None:
         source, target = self.source.capabilities, self.target.capabilities
         self.started_ns = self.clock.now_ns()
-        self.selector = compile_selector(self.policy, now_ns=self.started_ns)
+        self.selector = self.select_by_now()
         clocks_apart_ns = self.target.clock_offset_ns - self.source.clock_offset_ns
         self.rules = make_rules(self.policy, source, target, clocks_apart_ns)
         self.carries = carried_between(source, target)
@@ -99,6 +99,10 @@ class Job:
         self._streams = asyncio.Semaphore(self.limits.streams)
         self._large = asyncio.Semaphore(self.limits.large_objects)
         self._held = asyncio.Semaphore(self.limits.held_parts)
+
+    def select_by_now(self) -> Selector:
+        """The filters, with ages that count from now by the source's clock, which has written the times."""
+        return compile_selector(self.policy, now_ns=self.clock.now_ns() + self.source.clock_offset_ns)
 
     @property
     def cuts_along_source(self) -> bool:
