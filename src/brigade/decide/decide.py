@@ -139,7 +139,7 @@ def _compare_content(
         # A copy that an earlier run took on its size alone does not satisfy a policy that now asks for proof.
         if not (rules.policy.require_proof and known.proof.is_weak):
             return Action(ActionKind.SKIP, "same as when it was proven", known.proof)
-    if _has_remembered_content(source, target, known):
+    if _has_remembered_content(source, target, known, by_digest=rules.policy.retain_source):
         assert known is not None
         if not (rules.policy.require_proof and known.proof.is_weak):
             return Action(ActionKind.SKIP, "same content as when it was proven", known.proof)
@@ -180,17 +180,18 @@ def _is_untouched(target: ObjectInfo, known: Known | None) -> bool:
     return known is not None and known.target_print == target_print(target)
 
 
-def _has_remembered_content(source: ObjectInfo, target: ObjectInfo, known: Known | None) -> bool:
+def _has_remembered_content(source: ObjectInfo, target: ObjectInfo, known: Known | None, *, by_digest: bool) -> bool:
     """True where only what surrounds the content can have changed, so that no byte needs to move.
 
     The target is as it was proven, and the source still has the ETag of then, or the digest of then, or the one that the
-    target has: there are stores whose ETags change with the metadata.
+    target has: there are stores whose ETags change with the metadata. Without `by_digest` only the ETag counts: there are
+    stores that repeat whatever digest the writer has told them, and what is deleted at the source is proven anew.
     """
     if known is None or not _is_untouched(target, known):
         return False
     if source.etag and known.source_print.startswith(f"{source.etag}:{source.size_bytes}:"):
         return True
-    ours = digest_of(source)
+    ours = digest_of(source) if by_digest else None
     if ours is None:
         return False
     return known.source_print.endswith(f"\n{ours.algorithm}:{ours.hex}") or ours == digest_of(target)

@@ -140,6 +140,18 @@ def test_where_only_metadata_can_have_changed_no_byte_moves(before, now, target)
     assert judge(now, target, row._replace(proof=Proof.SIZE), rules=rules, require_proof=True).kind is COPY
 
 
+def test_a_digest_that_the_source_only_repeats_is_not_enough_to_delete_there():
+    """Azure's Content-MD5 is what the writer has said: another content may come with the one of before."""
+    before, target = info("x")._replace(checksum=MD5_OF_ONE), info("y")
+    now, rules = info("w")._replace(checksum=MD5_OF_ONE), {"content_etags": False}
+    same = Evidence(attributes_differ=())
+    assert judge(now, target, known(before, target), same, rules=rules, retain_source=False).kind is COPY
+    again = info("x", modified_ns=5_000 * SECOND_NS)
+    assert (
+        judge(again, target, known(before, target), same, rules=rules, retain_source=False).kind is ActionKind.ARCHIVE
+    )
+
+
 def test_the_time_of_a_target_without_etag_is_part_of_what_is_remembered():
     source, target = info("x"), info(None)
     row = known(source, target)

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from brigade.engine.follow_key import KeySettler
+from brigade.engine.ledger import Ledger
 from brigade.engine.report import ActionKind
 from brigade.errors import AccessDenied
 from brigade.objects import Attributes
 from brigade.replications import Policy
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
 from brigade.stores.memory import MEMORY_CAPABILITIES
+from brigade.testing.clock import HurryingClock
 from brigade.testing.workbench import Faults, content, contents, held, put, put_parts
 
 ARCHIVE = Policy(retain_source=False)
@@ -104,6 +107,27 @@ async def test_what_is_written_between_the_question_and_the_deletion_stays_where
     assert contents(await held(bench.source)) == {"a": b"new"}
 
 
+@pytest.mark.parametrize("on_condition", [True, False])
+async def test_a_deletion_whose_answer_was_lost_is_not_made_again_upon_what_came_since(build, on_condition):
+    bench = await build(source=replace(MEMORY_CAPABILITIES, conditional_deletes=on_condition))
+    await put(bench.source, "a", b"old")
+
+    async def write(store):
+        bench.clock.advance(5)
+        await put(store, "a", b"new")
+
+    # The client writes while we pause before the second attempt.
+    lost = Fault("delete", FaultKind.LOSE_ANSWER)
+    script = FaultScript(lost, Fault("head", FaultKind.CHANGE, call=2, change=write))
+    if on_condition:
+        script = FaultScript(lost)
+    ran = await bench.sync(ARCHIVE, faults=Faults(source=script))
+    script.assert_all_fired()
+    assert ran.result.counts.failed == 0
+    assert contents(await held(bench.source)) == ({} if on_condition else {"a": b"new"})
+    assert contents(await held(bench.target)) == {"a": b"old"}
+
+
 async def test_a_failed_copy_leaves_the_source_alone(bench):
     await put(bench.source, "a", content(10))
     script = FaultScript(Fault("put", error=lambda: AccessDenied("no"), times=99))
@@ -176,3 +200,31 @@ async def test_what_has_expired_is_not_copied_again_until_it_is_another(bench):
     await put(bench.source, "a", b"2")
     bench.clock.advance(100)
     assert (await bench.sync(policy)).keys(ActionKind.COPY) == ["a"]
+
+
+@pytest.mark.parametrize("followed", [False, True])
+async def test_how_old_an_object_is_counts_by_the_clock_that_wrote_its_time(build, followed):
+    """Ours is ten days ahead: an object of this morning is no month old for that."""
+    bench = await build(clock=HurryingClock()) if followed else await build()
+    policy = Policy(copy_after_seconds=5 * DAY_SECONDS, retain_source=False)
+    await put(bench.source, "a", b"1")
+    bench.clock.advance(10 * DAY_SECONDS)
+    bench.source.clock_offset_ns = -10 * DAY_SECONDS * 10**9
+    if followed:
+        await bench.mark("a")
+        job, *_ = bench.job(policy, ledger=Ledger(bench.state, bench.replication_id, followed=True))
+        settler = KeySettler(job)
+        settler.refresh()
+        assert (await settler.settle("a", None)).young_seconds > 4 * DAY_SECONDS
+    else:
+        assert (await bench.sync(policy)).result.counts.archived == 0
+    assert list(await held(bench.source)) == ["a"]
+
+
+async def test_an_object_expires_by_the_clock_of_the_store_that_deletes_it(build):
+    bench = await build(target=replace(MEMORY_CAPABILITIES, delete_at=True))
+    bench.target.clock_offset_ns = 10 * DAY_SECONDS * 10**9
+    await put(bench.source, "a", b"1")
+    await bench.sync(Policy(expire_after_seconds=5 * DAY_SECONDS))
+    told = (await bench.target.head("a")).attributes.delete_at_seconds
+    assert told == bench.clock.now_ns() // 10**9 + 15 * DAY_SECONDS

@@ -7,7 +7,9 @@ from an ETag that is no digest. The engine does both. An answer may be lost afte
 - `put`, `put_part`, `copy`, `write_tags`, `write_acl`, `create_bucket`, `abort_multipart` leave the same state. A
   `put` or `put_part` is made again only if its body is replayable. A put with a condition may meet its own first
   success; it then raises `PreconditionFailed`, and whoever set the condition looks again.
-- `delete` of an absent key is fine, and so is `delete_bucket` of an absent bucket. Only the keys that failed are tried again.
+- `delete` of an absent key is fine, and so is `delete_bucket` of an absent bucket. Only the keys that failed are tried
+  again. On a condition it is not made again here: another object may have come since, and not every store looks at
+  the condition. Whoever set it looks again.
 - `create_multipart` is not made again here: a lost answer hides an upload whose id nobody knows, and only the engine,
   which has its intent on record, can find and abort it before it begins another.
 - `complete_multipart` consumes the upload. After a failure both are looked at: when the upload is gone and the object's
@@ -127,11 +129,13 @@ class RetryingStore(ForwardingStore):
         )
 
     async def delete(self, keys: Sequence[str], *, condition: Condition = ALWAYS) -> dict[str, StoreError | None]:
+        if condition != ALWAYS:
+            return await self.inner.delete(keys, condition=condition)
         tries = _Tries(self, "delete")
         results: dict[str, StoreError | None] = {}
         left = list(keys)
         while True:
-            results.update(await self._again("delete", partial(self.inner.delete, left, condition=condition)))
+            results.update(await self._again("delete", partial(self.inner.delete, left)))
             failed = [(key, error) for key in left if (error := results[key]) is not None and _may_pass(error)]
             if not failed:
                 return results
