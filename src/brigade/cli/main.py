@@ -98,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Loading makes some hundred thousand objects that all stay: looking for garbage among them costs a tenth of
     # the start. `run_async` turns it on again when the work begins.
     gc.disable()
+    # Else pydantic reads what every installed package says of itself, to look for plugins; we bring none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(args=arguments, prog_name="brigade", standalone_mode=False)
     except BrigadeError as error:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from brigade.config.fields import Address, Count, Duration, Secret, Section, Text
+from brigade.config.fields import Address, Count, Duration, Secret, Section, Text, no_items
 from brigade.config.gateway import TlsSection
 
 SHORTEST_SECRET = 8
@@ -56,10 +56,10 @@ class WebhookSection(Section):
     secrets: Annotated[
         list[_SharedSecret],
         Field(repr=False, description="What senders show, any of these; the first is given to stores that are set up"),
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=no_items)
     topics: Annotated[
         list[_Topic], Field(description="ARNs of the SNS topics that may send; their signatures are checked")
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=no_items)
     tls: Annotated[TlsSection | None, Field(description="Serve HTTPS with this certificate")] = None
 
     @model_validator(mode="after")

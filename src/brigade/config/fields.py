@@ -18,6 +18,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=False, allow_inf_nan=False)
 
 
+def no_items() -> list[Any]:
+    """The default of lists. `list` itself would have pydantic load a tokenizer to read its signature."""
+    return []
+
+
 def _reading(parse: Callable[[Any], Any]) -> BeforeValidator:
     def read(value: object) -> object:
         if not isinstance(value, str | int | float):

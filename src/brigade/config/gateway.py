@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from brigade.config.fields import Address, Secret, Section, Text
+from brigade.config.fields import Address, Secret, Section, Text, no_items
 from brigade.decide.routing import Block, BucketRoute, Rules
 
 
@@ -61,11 +61,11 @@ class GatewaySection(Section):
     store: Annotated[Text | None, Field(description="The store of every bucket that nothing else names")] = None
     users: Annotated[dict[str, UserSection], Field(description="Who may ask, by name")] = Field(default_factory=dict)
     routes: Annotated[list[RouteSection], Field(description="Which store serves a bucket")] = Field(
-        default_factory=list
+        default_factory=no_items
     )
     domains: Annotated[
         list[Text], Field(description="Host names under which a bucket may stand as the first label")
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=no_items)
     region: Annotated[Text | None, Field(description="The region that clients must sign for; any if left out")] = None
     anonymous: Annotated[bool, Field(description="Pass unsigned requests on unsigned: the store decides")] = False
     sigv2: Annotated[bool, Field(description="Take signatures of version 2, too")] = False

@@ -63,7 +63,6 @@ def examine_config(file: Path, environment: Mapping[str, str]) -> Loaded | list[
     """
     from brigade.config.document import read_document
     from brigade.config.interpolate import interpolate
-    from brigade.config.problems import format_problem
 
     document = read_document(_read(file), str(file))
     if not isinstance(document.values, dict):
@@ -73,6 +72,8 @@ def examine_config(file: Path, environment: Mapping[str, str]) -> Loaded | list[
     judged = judge(values, file.parent)
     if not problems and not isinstance(judged, list):
         return Loaded(file.absolute(), judged, values)
+    from brigade.config.problems import format_problem
+
     problems += judged if isinstance(judged, list) else []
     placed = sorted(((document.line_of(problem.place), problem) for problem in problems), key=itemgetter(0))
     return [format_problem(problem, str(file), line) for line, problem in placed]
@@ -84,11 +85,12 @@ def judge(values: Mapping[str, Any], directory: Path) -> Config | list[Problem]:
 
     from brigade.config.crosscheck import cross_check
     from brigade.config.model import Config
-    from brigade.config.problems import explain
 
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
+        from brigade.config.problems import explain
+
         return explain(error, Config)
     return cross_check(config, directory) or config
 

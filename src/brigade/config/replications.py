@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from brigade.config.fields import Bandwidth, Count, Duration, Limit, Schedule, Section, Size, Text
+from brigade.config.fields import Bandwidth, Count, Duration, Limit, Schedule, Section, Size, Text, no_items
 from brigade.config.units import ONCE
 from brigade.replications import (
     DEFAULT_MAX_DELETE,
@@ -62,7 +62,7 @@ class ReplicationSection(Section):
         AttributesMode, Field(strict=False, description="When metadata of unchanged objects is compared")
     ] = AttributesMode.AUTO
     filters: Annotated[list[FilterSection], Field(description="Ordered rules; the first that matches decides")] = Field(
-        default_factory=list
+        default_factory=no_items
     )
     min_size: Annotated[Size | None, Field(description="Leave out smaller objects")] = None
     max_size: Annotated[Size | None, Field(description="Leave out larger objects")] = None
@@ -97,7 +97,7 @@ class ReplicationSection(Section):
     bandwidth: Annotated[Bandwidth | None, Field(description="Bytes a second of this replication")] = None
     live: Annotated[
         list[Annotated[LiveMode, Field(strict=False)]], Field(description="How `brigade run` notices changes")
-    ] = Field(default_factory=list)
+    ] = Field(default_factory=no_items)
     reconcile: Annotated[
         Schedule, Field(description="When `brigade run` compares both sides: once, at its start, or every so often too")
     ] = ONCE

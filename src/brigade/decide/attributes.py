@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from brigade.objects import Attributes, ObjectLock
 from brigade.replications import Policy
+
+if TYPE_CHECKING:
+    from mimetypes import MimeTypes
 
 _HEADERS = (
     "content_type",
@@ -20,8 +23,6 @@ _HEADERS = (
     "cache_control",
     "expires",
 )
-# The built-in table only: what a machine has in /etc/mime.types must not change what is written.
-_TYPES = mimetypes.MimeTypes(filenames=())
 _DEFAULT_TYPE = "application/octet-stream"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -80,8 +81,16 @@ def guess_content_type(key: str) -> str:
     dot = key.rfind(".")
     if dot < 0:
         return _DEFAULT_TYPE
-    kind, encoding = _TYPES.guess_type(key[dot - 1 if dot else 0 :], strict=False)
+    kind, encoding = _types().guess_type(key[dot - 1 if dot else 0 :], strict=False)
     return kind if kind and not encoding else _DEFAULT_TYPE
+
+
+@cache
+def _types() -> MimeTypes:
+    """The built-in table only: what a machine has in /etc/mime.types must not change what is written."""
+    from mimetypes import MimeTypes
+
+    return MimeTypes(filenames=())
 
 
 def _storage_class(source: str | None, policy: Policy, carries: Carries) -> str | None:
