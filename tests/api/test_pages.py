@@ -359,6 +359,16 @@ async def test_what_is_not_there_is_told_by_a_page(browser, path):
     assert "That did not work" in page.text
 
 
+async def test_why_no_run_can_begin_is_told_by_the_api_and_on_the_pages(browser, ask, state):
+    await state.control.troubles.note("photos", SCRIPT)
+    (told,) = (await ask("GET", "/replications/photos")).json()["status"]
+    assert (told["standing"], told["trouble"]) == ("failing", SCRIPT)
+    for path in ("/", "/replications/photos"):
+        page = await browser.get(path)
+        assert f"no run can begin: {SCRIPT}" in html.unescape(page.text).replace("No", "no").replace("</strong>", "")
+        assert "<script>alert" not in page.text
+
+
 async def test_a_replication_that_has_run_by_its_places_alone_has_a_page(browser, state, plans):
     (known,) = plans.known([])
     number = await state.replications.ensure("m:photos → m:copies", known.identity)

@@ -191,3 +191,22 @@ async def test_what_failed_in_the_only_comparison_and_was_mended_live_is_in_step
     assert (root / "bad").read_bytes() == b"poison"
     process.send_signal(signal.SIGTERM)
     assert (await brigade.ended(process)).code == 0
+
+
+@pytest.mark.timeout(120)
+async def test_what_cannot_even_begin_tells_why_until_it_can(brigade, tmp_path):
+    brigade.replications = {"files": {"source": "./source", "target": "./files", "reconcile": "1h"}}
+    brigade.write_config()
+    process = await brigade.start("run")
+
+    async def stands(standing: str, trouble: str | None) -> bool:
+        (line,) = (await brigade("status", "--json")).lines
+        return line["state"] == standing and (trouble in line["trouble"] if trouble else line["trouble"] is None)
+
+    await until(lambda: stands("failing", "source"))
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "one").write_bytes(b"1")
+    await until(lambda: stands("in step", None), 60)
+    assert (tmp_path / "files" / "one").read_bytes() == b"1"
+    process.send_signal(signal.SIGTERM)
+    assert (await brigade.ended(process)).code == 0

@@ -101,6 +101,7 @@ class StatusShape(BaseModel):
     lag_seconds: float = Field(description="Age of the oldest change that waits, 0 if none does")
     parked: int = Field(description="Keys that were given up until somebody decides")
     dismissed: int = Field(description="Keys that somebody decided to leave since the last run began")
+    trouble: Key | None = Field(description="Why no run could begin since the last one")
     last_run: RunShape | None
 
     @classmethod
@@ -115,6 +116,7 @@ class StatusShape(BaseModel):
             lag_seconds=status.lag_seconds,
             parked=status.parked,
             dismissed=status.dismissed,
+            trouble=status.trouble,
             last_run=run,
         )
 

@@ -235,5 +235,7 @@ def _status_words(status: Mapping[str, Any]) -> Iterator[str]:
     oldest = format_duration(status["lag_seconds"])
     yield f"{count} {'key waits' if count == 1 else 'keys wait'}, the oldest for {oldest}" if count else "nothing waits"
     yield from (f"{status[name]} {name}" for name in ("parked", "dismissed") if status[name])
+    if status["trouble"]:
+        yield f"no run can begin: {one_line(status['trouble'])}"
     if status["last_run"]:
         yield f"last run: {run_line(status['last_run'])}"

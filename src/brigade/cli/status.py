@@ -69,6 +69,7 @@ def _values(status: Status) -> dict[str, object]:
         "lag_seconds": round(status.lag_seconds, 3),
         "parked": status.parked,
         "dismissed": status.dismissed,
+        "trouble": status.trouble,
         "last_run": run
         and {
             "result": status.result,
@@ -91,6 +92,8 @@ def _line(status: Status) -> str:
         parts.append(f"{status.parked} parked")
     if status.dismissed:
         parts.append(f"{status.dismissed} dismissed")
+    if status.trouble is not None:
+        parts.append(f"no run can begin: {one_line(status.trouble)}")
     if status.last_run is not None:
         parts.append(_run(status.last_run, str(status.result)))
     return "; ".join(parts)

@@ -100,7 +100,9 @@ def _cells(status: Mapping[str, Any], now_ns: int) -> tuple[str, ...]:
     parked = f"{status['parked']} parked" if status["parked"] else ""
     run = status["last_run"]
     ran = f"{run['kind']} {run['state']} {ago(run['started'], now_ns)}" if run else "never ran"
-    counts = counted(run["counts"]) if run else ""
+    if status["trouble"]:
+        ran = f"cannot run: {one_line(status['trouble'])}"
+    counts = counted(run["counts"]) if run and not status["trouble"] else ""
     return one_line(status["name"]), status["standing"], waits, parked, f"{ran}, {counts}" if counts else ran
 
 

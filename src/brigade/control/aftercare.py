@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from brigade.engine.report import ActionKind, Outcome, RunResult
+from brigade.errors import BrigadeError, LeaseLost, StateError
 from brigade.state.state import State
 
 MOST_KEYS = 10_000
@@ -42,3 +44,28 @@ async def hand_over(state: State, replication_id: int, run_id: int, result: RunR
         await state.backlog.unpark(replication_id)
         if failed and result.refusal is None:
             await state.control.handovers.add(replication_id, run_id, len(failed))
+
+
+@asynccontextmanager
+async def troubles_noted(state: State, name: str) -> AsyncIterator[None]:
+    """Have it on record for as long as a replication cannot be compared: nobody else would see that.
+
+    What is the state's own trouble cannot be written, and who lost a lease leaves the run to another.
+    """
+    try:
+        yield
+    except (StateError, LeaseLost):
+        raise
+    except BrigadeError as error:
+        with suppress(StateError):
+            await state.control.troubles.note(name, str(error))
+        raise
+    if name in await state.control.troubles.all():
+        await state.control.troubles.clear([name])
+
+
+async def forget_others(state: State, name: str, names: Collection[str]) -> None:
+    """Of buckets that a whole store has no more no trouble stays."""
+    known = await state.control.troubles.all()
+    if gone := [each for each in known if each.startswith(f"{name}/") and each not in names]:
+        await state.control.troubles.clear(gone)

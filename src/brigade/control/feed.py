@@ -114,6 +114,6 @@ def _print(found: Status) -> tuple[object, ...]:
     run = found.last_run
     lag_steps = int(found.lag_seconds // _LAG_STEP_SECONDS)
     return (
-        *(found.standing, found.backlog, lag_steps, found.parked, found.dismissed, found.result),
+        *(found.standing, found.backlog, lag_steps, found.parked, found.dismissed, found.result, found.trouble),
         *((run.id, run.state, tuple(run.counts.items())) if run is not None else ()),
     )

@@ -113,6 +113,8 @@ async def delete(desk: Desk, kind: DocumentKind, name: str, *, version: int | No
     await desk.state.control.documents.delete(kind, name, version=version)
     if kind is DocumentKind.REPLICATION:
         await desk.state.control.orders.forget(name)
+        known = await desk.state.control.troubles.all()
+        await desk.state.control.troubles.clear([each for each in known if each.partition("/")[0] == name])
     await desk.record("delete", f"{kind} {name}", {"settings": masked(there.settings)})
 
 

@@ -10,20 +10,22 @@ from typing import NamedTuple
 from brigade.clock import Clock
 from brigade.decide.wildcards import is_whole_store
 from brigade.errors import UsageError
-from brigade.state.rows import Handover, Lag, ReplicationRow, Run, RunKind, RunState
+from brigade.state.rows import Handover, Lag, ReplicationRow, Run, RunKind, RunState, Trouble
 from brigade.state.state import State
 
 _SECOND_NS = 1_000_000_000
 _NO_LAG = Lag(0, None, 0)
 _CUT_OFF = (RunState.INTERRUPTED, RunState.CANCELLED)
 _LOOKED_BACK = 10
+# No replication has this number: what the state has never heard of has no runs and no backlog.
+_UNKNOWN = 0
 
 
 class Standing(StrEnum):
     """How a replication stands; the first that fits, from the top.
 
     `PAUSED`: somebody has ordered it to rest. `FAILING`: something is parked, or the last run did not end well and its
-    trouble is not known to be mended. `RUNNING`: a run goes on. `BEHIND`: keys wait, or the last run was cut off. `NEW`:
+    trouble is not known to be mended, or none can begin. `RUNNING`: a run goes on. `BEHIND`: keys wait, or the last run was cut off. `NEW`:
     it has never run. `IN_STEP`: nothing waits, and the last run ended in step, or all that failed in it was made right
     since then, key by key.
     """
@@ -48,6 +50,7 @@ class Status(NamedTuple):
 
     `result` is how the last run ended, `None` if there was none. `dismissed` are keys that somebody decided to leave
     since that run began: they count for nothing else. `replication_id` is the state's number of it, if it has one.
+    `trouble`: why no run could begin since the last one.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Status(NamedTuple):
     last_run: Run | None
     result: RunState | None
     replication_id: int | None = None
+    trouble: str | None = None
 
 
 async def status(
@@ -68,20 +72,20 @@ async def status(
 
     Raises `UsageError` for a name that is neither.
     """
-    rows = await state.replications.all()
+    rows, book = await state.replications.all(), await _read(state, clock)
     chosen: list[tuple[str, ReplicationRow | None]] = [(row.name, row) for row in rows]
     if configured is not None:
         by_identity = {row.identity: row for row in rows}
-        chosen = [found for known in configured for found in _rows_of(known, rows, by_identity)]
+        chosen = [found for known in configured for found in _rows_of(known, rows, by_identity, book)]
     if names:
         _refuse_unknown(names, chosen)
         chosen = [(name, row) for name, row in chosen if any(_is_named(name, each) for each in names)]
-    book = await _read(state, clock)
     return [
-        _status(name, row.id if row is not None else None, book)
+        _status(name, _UNKNOWN if row is None else row.id, book)
         for name, row in chosen
-        # A whole store is its buckets; it has a line of its own only while notes of buckets wait or are parked.
-        if row is None or row.id in book.lags or not is_whole_store(row.identity)
+        # A whole store is its buckets; it has a line of its own only while notes of buckets wait or are parked, or
+        # while its buckets cannot be listed.
+        if row is None or row.id in book.lags or name in book.troubles or not is_whole_store(row.identity)
     ]
 
 
@@ -95,6 +99,7 @@ class _Book(NamedTuple):
     lags: Mapping[int, Lag]
     dismissed: Mapping[int, int]
     paused: AbstractSet[str]
+    troubles: Mapping[str, Trouble]
 
 
 async def _read(state: State, clock: Clock) -> _Book:
@@ -106,7 +111,8 @@ async def _read(state: State, clock: Clock) -> _Book:
     lags = await state.backlog.lags()
     orders = await state.control.orders.all()
     paused = {name for name, order in orders.items() if order.paused}
-    return _Book(now_ns, newest, telling, handovers, lags, await state.backlog.dismissed_lately(), paused)
+    dismissed, troubles = await state.backlog.dismissed_lately(), await state.control.troubles.all()
+    return _Book(now_ns, newest, telling, handovers, lags, dismissed, paused, troubles)
 
 
 async def _telling(state: State, run: Run, now_ns: int) -> Run:
@@ -122,14 +128,18 @@ def _is_vain(run: Run, now_ns: int) -> bool:
 
 
 def _rows_of(
-    known: Known, rows: Sequence[ReplicationRow], by_identity: Mapping[str, ReplicationRow]
+    known: Known, rows: Sequence[ReplicationRow], by_identity: Mapping[str, ReplicationRow], book: _Book
 ) -> list[tuple[str, ReplicationRow | None]]:
     if known.identity is not None:
         return [(known.name, by_identity.get(known.identity))]
     buckets: list[tuple[str, ReplicationRow | None]] = [
         (row.name, row) for row in rows if row.name.startswith(f"{known.name}/")
     ]
-    own = [(row.name, row) for row in rows if row.name == known.name and is_whole_store(row.identity)]
+    own: list[tuple[str, ReplicationRow | None]] = [
+        (row.name, row) for row in rows if row.name == known.name and is_whole_store(row.identity)
+    ]
+    if not own and buckets and known.name in book.troubles:
+        own = [(known.name, None)]
     return [*own, *(buckets or [(known.name, None)])]
 
 
@@ -144,23 +154,29 @@ def _is_named(name: str, wanted: str) -> bool:
     return name == wanted or name.startswith(f"{wanted}/")
 
 
-def _status(name: str, number: int | None, book: _Book) -> Status:
-    if number is None:
-        standing = Standing.PAUSED if _is_paused(name, book) else Standing.NEW
-        return Status(name, standing, 0, 0.0, 0, 0, None, None)
+def _status(name: str, number: int, book: _Book) -> Status:
     lag, last = book.lags.get(number, _NO_LAG), book.newest.get(number)
+    trouble = _trouble(book.troubles.get(name), last)
     waited_ns = 0 if lag.oldest_marked_ns is None else max(0, book.now_ns - lag.oldest_marked_ns)
     return Status(
         name,
-        Standing.PAUSED if _is_paused(name, book) else _standing(number, lag, book),
+        Standing.PAUSED if _is_paused(name, book) else _standing(number, lag, book, trouble),
         lag.length,
         waited_ns / _SECOND_NS,
         lag.parked,
         book.dismissed.get(number, 0),
         last,
         None if last is None else _result(last, book.now_ns),
-        number,
+        number or None,
+        trouble,
     )
+
+
+def _trouble(trouble: Trouble | None, last: Run | None) -> str | None:
+    """Its words, unless a run of whoever else has ended, or begun, since it was met."""
+    if trouble is None or (last is not None and (last.finished_ns or last.started_ns) >= trouble.at_ns):
+        return None
+    return trouble.words
 
 
 def _is_paused(name: str, book: _Book) -> bool:
@@ -173,7 +189,7 @@ def _result(run: Run, now_ns: int) -> RunState:
     return RunState.INTERRUPTED if gone else run.state
 
 
-def _standing(number: int, lag: Lag, book: _Book) -> Standing:
+def _standing(number: int, lag: Lag, book: _Book, trouble: str | None) -> Standing:
     run = book.telling.get(number)
     result = None if run is None else _result(run, book.now_ns)
     if lag.parked or result is RunState.REFUSED:
@@ -182,6 +198,8 @@ def _standing(number: int, lag: Lag, book: _Book) -> Standing:
         return Standing.FAILING
     if result is RunState.RUNNING:
         return Standing.RUNNING
+    if trouble is not None:
+        return Standing.FAILING
     if lag.length or result in _CUT_OFF:
         return Standing.BEHIND
     return Standing.NEW if result is None else Standing.IN_STEP

@@ -13,6 +13,7 @@ from brigade.state.orders import Orders
 from brigade.state.outcomes import Outcomes
 from brigade.state.sessions import Sessions
 from brigade.state.tokens import Tokens
+from brigade.state.troubles import Troubles
 
 
 class ControlState:
@@ -26,5 +27,6 @@ class ControlState:
         self.keepsakes = Keepsakes(database)
         self.audit = Audit(database, clock)
         self.handovers = Handovers(database, clock)
+        self.troubles = Troubles(database, clock)
         self.outcomes = Outcomes(database)
         self.activity = Activity(database, clock)

@@ -86,6 +86,14 @@ class Handover(NamedTuple):
     at_ns: int
 
 
+class Trouble(NamedTuple):
+    """Why a replication could not be compared: since when, and when that was last tried."""
+
+    words: str
+    since_ns: int
+    at_ns: int
+
+
 class RangeState(StrEnum):
     """The life of a range: it waits for a worker, is being listed and copied, is listed, has nothing left to do."""
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every schema version there has been, oldest first; the last is what this program works with."""
 
 PARTITIONS = 16
@@ -237,6 +237,16 @@ handovers = Table(
     Column("replication_id", BigInteger, primary_key=True, autoincrement=False),
     Column("run_id", BigInteger, nullable=False),
     Column("key_count", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+# Why a replication, or a bucket of a whole store, could not be compared; gone when it could.
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("words", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
 )
 

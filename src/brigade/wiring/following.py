@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from brigade.changes.base import Intake, Routes, Subscription
 from brigade.changes.rescan import ListedRescans
 from brigade.config.replications import LiveMode, ReplicationSection
-from brigade.control.aftercare import Unsettled, hand_over
+from brigade.control.aftercare import Unsettled, forget_others, hand_over, troubles_noted
 from brigade.control.following import follow, pause, until
 from brigade.control.hearing import counted, hear
 from brigade.control.meters import MeteredRun
@@ -188,11 +188,17 @@ class ScheduleUnit(Unit):
         self._failures.clear()
         self._runs.forget()
         works = await ready_works(self._scene.wiring, [self._name])
-        return [(work.name, partial(self._reconcile, work)) for work in works]
+        with suppress(StateError):
+            await forget_others(self._scene.state, self._name, [work.name for work in works])
+        return [(work.name, partial(self._take_turn, work)) for work in works]
 
-    async def _reconcile(self, work: Work | Failed, since_ns: int) -> Took:
-        if isinstance(work, Failed):
-            raise work.error
+    async def _take_turn(self, work: Work | Failed, since_ns: int) -> Took:
+        async with troubles_noted(self._scene.state, work.name):
+            if isinstance(work, Failed):
+                raise work.error
+            return await self._reconcile(work, since_ns)
+
+    async def _reconcile(self, work: Work, since_ns: int) -> Took:
         scene = self._scene
         seen, left = Failures(), Unsettled()
         self._failures[work.name] = seen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from brigade.control.aftercare import hand_over
-from brigade.control.status import Standing, status
+from brigade.control.aftercare import forget_others, hand_over, troubles_noted
+from brigade.control.status import Known, Standing, status
 from brigade.engine.report import RunResult
+from brigade.errors import BucketMissing, LeaseLost, StateError
 from brigade.state.owner import Owner
 from brigade.state.rows import RunKind, RunState
 from brigade.state.state import State
@@ -164,3 +165,55 @@ async def test_a_verify_that_found_none_proves_it(bench):
     await bench.ran(RunState.FAILED, failed=1)
     await bench.ran(RunState.DONE, RunKind.VERIFY)
     assert await bench.standing() is Standing.IN_STEP
+
+
+async def test_what_keeps_a_run_from_beginning_is_told_until_one_can(bench):
+    await bench.ran(RunState.DONE)
+    with pytest.raises(BucketMissing):
+        async with troubles_noted(bench.state, "photos"):
+            raise BucketMissing("there is no such bucket", store="a", operation="open")
+    (found,) = await status(bench.state, bench.clock)
+    assert found.standing is Standing.FAILING
+    assert "there is no such bucket" in str(found.trouble)
+    async with troubles_noted(bench.state, "photos"):
+        pass
+    (found,) = await status(bench.state, bench.clock)
+    assert (found.standing, found.trouble) == (Standing.IN_STEP, None)
+
+
+async def test_what_has_never_run_tells_why(bench):
+    await bench.state.control.troubles.note("new", "the source is away")
+    (found,) = await status(bench.state, bench.clock, configured=[Known("new", "s3://x → s3://y")])
+    assert (found.standing, found.trouble, found.replication_id) == (Standing.FAILING, "the source is away", None)
+
+
+async def test_a_run_of_somebody_else_ends_the_trouble(bench):
+    await bench.state.control.troubles.note("photos", "the source is away")
+    bench.clock.advance(1)
+    assert await bench.standing() is Standing.FAILING
+    run = await bench.state.runs.begin(bench.number, RunKind.SYNC, {}, Owner.current(), 60.0)
+    assert await bench.standing() is Standing.RUNNING
+    await bench.state.runs.finish(run, RunState.DONE, {})
+    assert await bench.standing() is Standing.IN_STEP
+
+
+@pytest.mark.parametrize("error", [StateError("the state is away"), LeaseLost("taken over")])
+async def test_what_is_no_trouble_of_the_stores_is_not_noted(bench, error):
+    with pytest.raises(type(error)):
+        async with troubles_noted(bench.state, "photos"):
+            raise error
+    assert await bench.state.control.troubles.all() == {}
+
+
+async def test_of_a_bucket_that_is_no_more_no_trouble_stays(bench):
+    for name in ("all/gone", "all/there", "alle/other", "all"):
+        await bench.state.control.troubles.note(name, "no")
+    await forget_others(bench.state, "all", ["all/there"])
+    assert set(await bench.state.control.troubles.all()) == {"all/there", "alle/other", "all"}
+
+
+async def test_a_whole_store_whose_buckets_cannot_be_listed_has_a_line_that_says_so(bench):
+    await bench.state.replications.ensure("all/photos", "s3://old:80/photos → s3://new:80/photos")
+    await bench.state.control.troubles.note("all", "the source is away")
+    found = await status(bench.state, bench.clock, configured=[Known("all", None)])
+    assert [(each.name, each.standing) for each in found] == [("all", Standing.FAILING), ("all/photos", Standing.NEW)]

@@ -8,7 +8,7 @@ from brigade.errors import Exists, Missing, Stale
 from brigade.state.activity import KEPT_ROWS, KEPT_SECONDS
 from brigade.state.control_rows import Ask, DocumentKind, Order, Sample, TokenRow
 from brigade.state.owner import Owner
-from brigade.state.rows import Handover, RunKind, RunState
+from brigade.state.rows import Handover, RunKind, RunState, Trouble
 from brigade.state.state import State
 from brigade.testing.clock import ManualClock
 
@@ -170,3 +170,15 @@ async def test_handed_over_keys_are_counted_for_the_newest_run_that_had_any(stat
     await handovers.add(1, 6, 1)
     await handovers.add(1, 5, 9)
     assert (await handovers.all())[1] == Handover(6, 1, clock.now_ns())
+
+
+async def test_a_trouble_is_noted_as_of_its_beginning_until_it_is_over(state: State, clock: ManualClock) -> None:
+    troubles, began_ns = state.control.troubles, clock.now_ns()
+    await troubles.note("photos", "the source is away")
+    clock.advance(5)
+    await troubles.note("photos", "the target is away")
+    await troubles.note("files", "no")
+    assert (await troubles.all())["photos"] == Trouble("the target is away", began_ns, clock.now_ns())
+    await troubles.clear(["photos", "nothing"])
+    await troubles.clear([])
+    assert set(await troubles.all()) == {"files"}
