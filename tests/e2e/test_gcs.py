@@ -134,3 +134,27 @@ async def test_a_url_takes_the_emulator_of_the_environment(brigade, google):
     checked = await brigade("store", "check", "gs://photos", "--json", env=environment)
     assert checked.code == 0, checked.words
     assert json.loads(checked.out)["capabilities"]["custom_time"] is True
+
+
+async def test_older_generations_are_objects_where_asked_for_and_such_a_store_is_a_source_only(
+    brigade, google, place, reach
+):
+    plain, target = reach("plain"), place("seaweed")
+    bucket = plain.partition(":")[2]
+    google.buckets[bucket].versioned = True
+    written(google, bucket, "a", b"first")
+    written(google, bucket, "a", b"second")
+    written(google, bucket, "gone", b"was here")
+    google.buckets[bucket].delete("gone", {})
+    ages = dict(google.buckets[bucket].older.keys())
+    reach("every", versions="all")
+    every, b = f"every:{bucket}", brigade.reach("b", target)
+    wanted = {"a": b"second", f"a?generation={ages['a']}": b"first", f"gone?generation={ages['gone']}": b"was here"}
+    listed = await brigade("ls", every, "--json")
+    assert sorted(line["key"] for line in listed.lines) == sorted(wanted)
+    ran = await brigade.sync(every, b)
+    assert (ran.json["copied"], ran.json["failed"], ran.json["in_step"]) == (3, 0, True), ran.words
+    assert target.contents() == wanted
+    assert (await brigade.sync(every, b)).json["copied"] == 0
+    refused = await brigade("sync", b, every)
+    assert (refused.code, "a source only" in refused.words) == (2, True)
