@@ -83,9 +83,9 @@ class Copier:
 
     def may_create(self, info: ObjectInfo) -> bool:
         """True for an object that goes over as it is read, with nothing to be looked at besides."""
-        return (
-            not (self._restorer.is_needed or has_parts(info.etag)) and info.size_bytes <= self._job.limits.buffer_bytes
-        )
+        job = self._job
+        is_plain = not (self._restorer.is_needed or may_have_parts(job.source, info))
+        return is_plain and info.size_bytes <= job.limits.buffer_bytes
 
     async def create(self, info: ObjectInfo, data: bytes) -> Copied:
         """Write what was read of an object that `may_create`. Raises `PreconditionFailed` where the target has the key."""
