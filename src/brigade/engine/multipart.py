@@ -238,9 +238,8 @@ async def _prove_parts(job: Job, seen: ObjectInfo, cut: Cut, parts: Sequence[Par
         )
     if composite is None or not job.trust.target_etags:
         if len(hashes.md5s) < len(parts):
-            return (
-                Proof.NONE
-            )  # parts of an earlier run, of which nobody can tell what they hold: the whole is read back
+            # Of parts of an earlier run nobody can tell what they hold: the whole is read back.
+            return Proof.NONE
         await _check_source_leg(job, seen, cut, hashes)
         return _proof_of_writes(job, cut)
     return await _prove_by_hashes(job, seen, cut, parts, hashes)
