@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from brigade.decide.decide import CLOCK_MARGIN_NS
 from brigade.engine.attempts import Attempts
 from brigade.engine.job import Job
-from brigade.engine.proving import exactly
+from brigade.engine.proving import exactly, md5_of
 from brigade.engine.report import Outcome
-from brigade.errors import NotFound, PreconditionFailed, StoreError
-from brigade.objects import ObjectInfo
+from brigade.errors import NotFound, PreconditionFailed, Rejected, StoreError
+from brigade.objects import NO_ATTRIBUTES, ObjectInfo
+from brigade.stores.base import BytesBody
 
 _STAYS = "it has changed since it was copied, so it stays at the source for now"
 
@@ -46,3 +50,47 @@ async def _delete(job: Job, copied: ObjectInfo) -> StoreError | None:
 
 def _archived(outcome: Outcome) -> Outcome:
     return outcome._replace(reason=f"{outcome.reason}; deleted at the source", archived=True)
+
+
+class Apart:
+    """Makes sure that source and target are two places, which their names alone do not tell.
+
+    One bucket under two host names, or by two protocols, is in step with itself: an archive would delete every object
+    together with its copy. Objects of other times are not one; where times are the same, a probe is written to the target
+    and looked for at the source, once a run.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._asking = asyncio.Lock()
+        self._are_two: bool | None = None
+
+    async def require(self, source: ObjectInfo, target: ObjectInfo) -> None:
+        """Raise `Rejected` if these are the same object, and what the stores raise where that cannot be found out."""
+        if abs(source.modified_ns - target.modified_ns) > CLOCK_MARGIN_NS:
+            return
+        async with self._asking:
+            if self._are_two is None:
+                self._are_two = not await self._is_seen_at_source(f"brigade-probe-{self._job.clock.random()}")
+        if not self._are_two:
+            raise Rejected(
+                "source and target are one place under two names, so nothing is deleted there",
+                store=self._job.source.name,
+                operation="delete",
+                key=source.key,
+                hint="name another target, or drop retain_source: false",
+            )
+
+    async def _is_seen_at_source(self, key: str) -> bool:
+        job, data = self._job, b"Brigade looks whether source and target are two places.\n"
+        await job.target.put(key, BytesBody(data), attributes=NO_ATTRIBUTES, expect=md5_of(data))
+        try:
+            await job.source.head(key)
+            seen = True
+        except NotFound:
+            seen = False
+        finally:
+            error = (await job.target.delete([key]))[key]
+        if error is not None:
+            raise error
+        return seen

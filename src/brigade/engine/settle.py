@@ -7,7 +7,7 @@ from typing import NamedTuple
 from brigade.decide.actions import NO_EVIDENCE, Action, ActionKind, Evidence, Known
 from brigade.decide.decide import decide, remembered_print, target_print
 from brigade.decide.merge import Pair
-from brigade.engine.archive import archive
+from brigade.engine.archive import Apart, archive
 from brigade.engine.attempts import Attempts
 from brigade.engine.copy import Copied, Copier
 from brigade.engine.job import Job
@@ -58,6 +58,7 @@ class Settler:
         self._job = job
         self._copier = Copier(job)
         self._manifests = ManifestKeeper(job)
+        self._apart = Apart(job)
         self.full: str | None = None
 
     async def settle(self, task: Task) -> Outcome:
@@ -150,6 +151,8 @@ class Settler:
             return await self._copy(pair, pair.source, action, known)
         if action.kind is ActionKind.COPY_METADATA and look is not None:
             return await self._copy_metadata(pair, pair.source, look, action, known)
+        if action.kind is ActionKind.ARCHIVE and pair.target is not None:
+            await self._apart.require(pair.source, pair.target)
         if action.kind is ActionKind.ARCHIVE or (looked and not action.proof.is_weak):
             await self._manifests.keep(pair.source)
         if action.kind in (ActionKind.SKIP, ActionKind.ARCHIVE) and looked and pair.target is not None:

@@ -44,12 +44,30 @@ async def test_what_is_copied_with_proof_leaves_the_source(build, target):
 
 async def test_what_is_in_step_already_leaves_the_source_too(bench):
     before = await fill(bench)
+    bench.clock.advance(100)
     await bench.sync()
     bench.clock.advance(100)
     ran = await bench.sync(ARCHIVE)
     assert ran.keys(ActionKind.ARCHIVE) == sorted(before)
     assert ran.requests("target", "put", "get") == 0
     assert await held(bench.source) == {}
+
+
+async def test_a_place_under_two_names_is_not_emptied(bench):
+    before = await fill(bench)
+    ran = await bench.sync(ARCHIVE, target=bench.source)
+    assert all("one place" in outcome.error for outcome in ran.outcomes.values())
+    assert contents(await held(bench.source)) == before
+
+
+async def test_two_places_with_objects_of_the_same_moment_are_told_apart_once(bench):
+    before = await fill(bench)
+    await bench.sync()
+    ran = await bench.sync(ARCHIVE)
+    assert ran.keys(ActionKind.ARCHIVE) == sorted(before)
+    assert (ran.requests("target", "put"), ran.requests("target", "delete")) == (1, 1)
+    assert await held(bench.source) == {}
+    assert contents(await held(bench.target)) == before
 
 
 async def test_a_dry_run_and_a_usual_one_take_nothing_away(bench):
