@@ -91,3 +91,16 @@ async def test_the_hashed_layout_shares_a_bucket_as_1space_does(brigade, own_buc
     assert target.keys() == [f"{hashed_prefix('AUTH_test', source.name)}photos/a"]
     brigade.replications = {"some": {"source": f"a:{source.name}/photos", **hashed}}
     assert (await once(brigade))["copied"] == 0, "a part of a container lies where the whole does"
+
+
+@pytest.mark.skipif("swift" not in available(), reason="OpenStack Swift is not installed")
+async def test_a_container_is_not_archived_into_itself_by_the_s3_front_of_the_same_swift(brigade, own_bucket, running):
+    swift, bucket = running("swift"), own_bucket("swift")
+    bucket.put("a", b"1")
+    bucket.put("b/c", b"22")
+    brigade.have("native", {"key": swift.key}, type="swift", auth_url=swift.auth_url, user=swift.user)
+    b = brigade.reach("front", bucket)
+    brigade.replications = {"cold": {"source": f"native:{bucket.name}", "target": b, "retain_source": False}}
+    ran = await once(brigade, code=1)
+    assert (ran["failed"], ran["archived"]) == (2, 0)
+    assert bucket.contents() == {"a": b"1", "b/c": b"22"}
