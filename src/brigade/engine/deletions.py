@@ -14,14 +14,16 @@ from itertools import islice
 from typing import NamedTuple
 
 from brigade.decide.actions import ActionKind
-from brigade.decide.decide import CLOCK_MARGIN_NS
+from brigade.decide.decide import CLOCK_MARGIN_NS, target_print
 from brigade.decide.guard import refuse_deletions
 from brigade.engine.groups import first_error
 from brigade.engine.job import Job
 from brigade.engine.pages import NO_SPACE_HINT
 from brigade.engine.report import Outcome
-from brigade.errors import ListingBroken, NotFound, Refused, StateError
-from brigade.objects import Proof
+from brigade.errors import ListingBroken, NotFound, Refused, StateError, StoreError
+from brigade.objects import ObjectInfo, Proof
+from brigade.replications import DeleteMode
+from brigade.stores.together import for_each
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
 _CONFIRMATIONS_AT_ONCE = 32
@@ -34,6 +36,7 @@ class Planned(NamedTuple):
     reason: str
     size_bytes: int
     confirm: bool
+    target_print: str | None
 
 
 class Sums(NamedTuple):
@@ -53,9 +56,10 @@ class Deletions:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, mode="w+b", prefix="brigade-delete-")  # noqa: SIM115
         self.count = 0
 
-    def plan(self, key: str, reason: str, size_bytes: int, *, confirm: bool = True) -> None:
+    def plan(self, key: str, reason: str, target: ObjectInfo, *, confirm: bool = True) -> None:
         """Note a deletion. `confirm` False: the key is there at the source but filtered out on purpose."""
-        line = json.dumps([key, reason, size_bytes, confirm])
+        ours = target_print(target) if self._job.policy.delete is DeleteMode.TRACKED else None
+        line = json.dumps([key, reason, target.size_bytes, confirm, ours])
         try:
             self._file.write(line.encode() + b"\n")
         except OSError as error:
@@ -84,7 +88,8 @@ class Deletions:
             alive |= await self._confirm(batch)
         for batch in self._batches():
             self._tell_alive([planned for planned in batch if planned.key in alive])
-            if gone := [planned for planned in batch if planned.key not in alive]:
+            gone = await self._still_ours([planned for planned in batch if planned.key not in alive])
+            if gone:
                 await self._delete(gone)
 
     def _batches(self) -> Iterator[list[Planned]]:
@@ -120,17 +125,43 @@ class Deletions:
                         group.create_task(confirm(planned.key))
         return alive
 
+    async def _still_ours(self, batch: list[Planned]) -> list[Planned]:
+        """Those that the target holds as they were listed: what is only to lose our own copies may be another's by now."""
+        if self._job.dry_run or self._job.policy.delete is not DeleteMode.TRACKED:
+            return batch
+        found = await for_each(batch, self._print_now, at_once=_CONFIRMATIONS_AT_ONCE)
+        ours = []
+        for planned, now in zip(batch, found, strict=True):
+            if isinstance(now, StoreError):
+                self._tell_deleted(planned, now)
+            elif now in (None, planned.target_print):
+                ours.append(planned)
+            else:
+                reason = "gone at the source, but changed at the target since it was listed"
+                self._tell(Outcome(planned.key, ActionKind.CONFLICT, reason, Proof.NONE, planned.size_bytes))
+        return ours
+
+    async def _print_now(self, planned: Planned) -> str | StoreError | None:
+        try:
+            return target_print(await self._job.target.head(planned.key))
+        except NotFound:
+            return None
+        except StoreError as error:
+            return error
+
     def _tell_alive(self, batch: list[Planned]) -> None:
         for planned in batch:
             reason = "written at the source since it was listed"
             self._tell(Outcome(planned.key, ActionKind.SKIP, reason, Proof.NONE, planned.size_bytes))
 
+    def _tell_deleted(self, planned: Planned, error: StoreError | None) -> None:
+        text = None if error is None else str(error)
+        self._tell(Outcome(planned.key, ActionKind.DELETE, planned.reason, Proof.NONE, planned.size_bytes, text))
+
     async def _delete(self, batch: list[Planned]) -> None:
         keys = [planned.key for planned in batch]
         answers = {} if self._job.dry_run else await self._job.target.delete(keys)
         for planned in batch:
-            error = answers.get(planned.key)
-            text = None if error is None else str(error)
-            self._tell(Outcome(planned.key, ActionKind.DELETE, planned.reason, Proof.NONE, planned.size_bytes, text))
+            self._tell_deleted(planned, answers.get(planned.key))
         if not self._job.dry_run:
             await self._job.ledger.forget([key for key in keys if answers.get(key) is None])

@@ -90,7 +90,8 @@ class Stretch:
             self._tally(Outcome(pair.key, kind, action.reason, action.proof, size_bytes))
             return False
         if kind is ActionKind.DELETE:
-            self._deletions.plan(pair.key, action.reason, size_bytes, confirm=pair.source is None)
+            assert pair.target is not None
+            self._deletions.plan(pair.key, action.reason, pair.target, confirm=pair.source is None)
             return False
         if kind is ActionKind.COPY:
             self._job.observer.planned(1, size_bytes)

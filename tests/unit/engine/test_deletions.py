@@ -9,6 +9,7 @@ import pytest
 from brigade.engine.deletions import Deletions
 from brigade.engine.report import ActionKind
 from brigade.errors import AccessDenied, StateError, Unavailable
+from brigade.objects import ObjectInfo
 from brigade.replications import DeleteMode, FilterRule, MaxDelete, Policy
 from brigade.stores.base import ALWAYS
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript, reset
@@ -75,6 +76,40 @@ async def test_tracked_leaves_what_somebody_else_changed_and_says_so(bench):
     result, found = await bench.diff(TRACKED)
     assert found["mine"].status == "extra"
     assert not result.in_step
+
+
+async def test_tracked_leaves_what_somebody_else_writes_while_the_run_goes_on(bench):
+    await fill(bench)
+    await put(bench.source, "mine", b"1")
+    await put(bench.source, "mine too", b"2")
+    bench.clock.advance(10_000)
+    await bench.sync(TRACKED)
+    bench.clock.advance(100)
+    await bench.source.delete(["mine", "mine too"])
+
+    async def write(_):
+        await put(bench.target, "mine", b"somebody else's")
+
+    # After both listings, while the source is asked whether the keys are really gone.
+    script = FaultScript(Fault("head", FaultKind.CHANGE, key="mine", change=write))
+    ran = await bench.sync(TRACKED, faults=Faults(source=script))
+    script.assert_all_fired()
+    assert ran.keys(ActionKind.DELETE) == ["mine too"]
+    assert ran.keys(ActionKind.CONFLICT) == ["mine"]
+    assert (await held(bench.target))["mine"].data == b"somebody else's"
+
+
+async def test_tracked_deletes_nothing_that_it_cannot_look_at(bench):
+    await fill(bench)
+    await put(bench.source, "mine", b"1")
+    bench.clock.advance(10_000)
+    await bench.sync(TRACKED)
+    bench.clock.advance(100)
+    await bench.source.delete(["mine"])
+    script = FaultScript(Fault("head", error=lambda: AccessDenied("no"), times=99))
+    ran = await bench.sync(TRACKED, faults=Faults(target=script))
+    assert "no" in ran.outcomes["mine"].error
+    assert "mine" in await keys(bench.target)
 
 
 async def test_the_guard_refuses_too_many(bench):
@@ -247,11 +282,12 @@ async def test_many_deletions_go_in_batches_and_through_a_file(bench, monkeypatc
 async def test_a_hundred_thousand_planned_deletions_take_no_memory(bench):
     job, _, _ = bench.job(MIRROR)
     deletions = Deletions(job, lambda _: None)
-    deletions.plan("warm", "up", 1)
+    deletions.plan("warm", "up", ObjectInfo("warm", 1, None, 0))
     tracemalloc.start()
     try:
         for number in range(100_000):
-            deletions.plan(f"some/longer/key/{number:030}", "not at the source", 1)
+            key = f"some/longer/key/{number:030}"
+            deletions.plan(key, "not at the source", ObjectInfo(key, 1, None, 0))
         used_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
