@@ -58,9 +58,12 @@ async def open_upload(job: Job, seen: ObjectInfo, sizes: Sequence[int], attribut
 
 
 def _version(seen: ObjectInfo, attributes: Attributes) -> str:
-    """What an upload was begun for: the source's version and, since they are fixed from the start, its attributes."""
+    """What an upload was begun for: the source's version and, since they are fixed from the start, its attributes.
+
+    When it is deleted is the source's own word, which changes its version, or counts from when the upload began.
+    """
     carried = (
-        replace(attributes, metadata={}, tags=None),
+        replace(attributes, metadata={}, tags=None, delete_at_seconds=None),
         sorted(attributes.metadata.items()),
         sorted((attributes.tags or {}).items()),
     )

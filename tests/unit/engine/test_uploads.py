@@ -9,6 +9,7 @@ import pytest
 from brigade.engine.ledger import Ledger
 from brigade.errors import AccessDenied
 from brigade.objects import Attributes
+from brigade.replications import Policy
 from brigade.stores.base import BytesBody
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
 from brigade.stores.layers.faults import FaultyStore
@@ -69,11 +70,13 @@ class LosingLedger(Ledger):
         """Never comes to it."""
 
 
-async def crash(bench, operation, call, *, after=False, source=None):
+async def crash(bench, operation, call, *, after=False, source=None, policy=None):
     ledger = LosingLedger(bench.state, bench.replication_id)
     target = Dying(bench.target, operation, call, after=after)
     with pytest.raises(Killed):
-        await bench.sync(target=target, ledger=ledger, limits=ONE_BY_ONE, faults=Faults(retry=False), source=source)
+        await bench.sync(
+            policy, target=target, ledger=ledger, limits=ONE_BY_ONE, faults=Faults(retry=False), source=source
+        )
 
 
 async def assert_clean(bench):
@@ -117,6 +120,17 @@ async def test_a_crash_around_any_step_of_an_upload_leaves_nothing_astray(bench,
     await crash(bench, operation, 1, after=after)
     ran = await bench.sync()
     assert ran.result.in_step
+    await assert_clean(bench)
+
+
+async def test_an_upload_of_what_shall_expire_is_resumed_though_the_time_goes_on(build):
+    bench = await build(target=replace(MEMORY_CAPABILITIES, delete_at=True))
+    policy = Policy(expire_after_seconds=1000)
+    await put_parts(bench.source, "a", PARTS)
+    await crash(bench, "put_part", 4, policy=policy)
+    bench.clock.advance(100)
+    ran = await bench.sync(policy)
+    assert ran.requests("target", "put_part") == 3
     await assert_clean(bench)
 
 
