@@ -113,3 +113,13 @@ def test_what_is_looked_at_is_the_same_by_each_face(faces, operation):
     assert steady(printed) == steady(items)
     page = faces.page(look.page)
     assert [word for item in items for word in look.words(item) if str(word) not in page] == []
+
+
+def test_how_all_stand_is_told_the_same_by_the_api_and_by_the_state_itself(faces, monkeypatch):
+    faces.api("POST", "/replications/photos/pause", body={"note": "so that nothing fails"})
+    (remote,) = faces.cli("status", "photos")
+    monkeypatch.delenv("BRIGADE_API")
+    file, state = faces.directory / "brigade.yaml", faces.directory / "state.db"
+    (local,) = faces.cli("status", "photos", "--config", str(file), "--state", str(state))
+    assert steady(remote) == steady(local)
+    assert (remote["state"], remote["parked"], remote["last_run"]["counts"]["failed"]) == ("paused", 1, 1)

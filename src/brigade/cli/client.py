@@ -66,6 +66,11 @@ class Client(Protocol):
         """Hand what comes to `take`, part by part."""
 
 
+def is_remote(api: str | None) -> bool:
+    """Whether a running API is named, by its option or by the environment."""
+    return bool(api or os.environ.get(API_VARIABLE))
+
+
 def segment(text: str) -> str:
     """A name as one part of a path."""
     return quote(text, safe="")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from brigade.cli.client import API_VARIABLE, Client, segment
+from brigade.cli.client import Client, is_remote, segment
 from brigade.cli.text import one_line
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 def is_of_run_time(location: str, api: str | None, config: Path | None, state: str | None) -> bool:
     """Whether a running API is to try it out, or the store was set up at run time and stands in no file."""
-    if api or os.environ.get(API_VARIABLE):
+    if is_remote(api):
         return True
     from brigade.cli.session import load_wiring, run_in_state
     from brigade.state.control_rows import DocumentKind
