@@ -411,6 +411,14 @@ async def test_a_shared_run_shows_who_worked_on_which_keys(browser, ask, furnish
     assert (await ask("GET", "/runs/1/ranges")).json() == []
 
 
+async def test_runs_and_failures_are_narrowed_by_what_they_are(browser, furnished):
+    assert 'href="/runs/1"' in (await browser.get("/runs?kind=sync")).text
+    assert "No run is like this" in (await browser.get("/runs?kind=verify&replication=photos")).text
+    assert "the target refuses" in (await browser.get("/failures?state=parked")).text
+    page = await browser.get("/failures?state=retrying")
+    assert ("Nothing fails that is like this" in page.text, "Decide about" in page.text) == (True, False)
+
+
 async def test_failures_are_tried_again_and_dismissed(browser, furnished, state):
     page = await browser.send(
         "/failures", "/failures/dismiss", {"replication": "photos", "key": json.dumps(NOISE), "note": "no"}

@@ -8,6 +8,7 @@ import pytest
 import typer
 from tests.api import test_access, test_pages
 
+from brigade.api.pages.parts import PARTS
 from brigade.cli.main import VERBS
 
 FACES = {
@@ -67,15 +68,40 @@ def test_each_operation_stands_in_the_table():
     assert set(FACES) == {f"{method} {path}" for method, path in test_access.NEEDS}
 
 
+def command(verb):
+    name, _, sub = verb.partition(" ")
+    found = typer.main.get_command(import_module(f"brigade.cli.{VERBS[name].module}").app)
+    return found.commands[sub] if sub else found
+
+
 @pytest.mark.parametrize("operation", FACES)
 def test_each_operation_has_a_verb_that_asks_an_api_and_prints_json_and_a_page(operation):
     verb, page = FACES[operation]
-    name, _, sub = verb.partition(" ")
-    command = typer.main.get_command(import_module(f"brigade.cli.{VERBS[name].module}").app)
-    command = command.commands[sub] if sub else command
-    assert {"--api", "--json"} <= {option for parameter in command.params for option in parameter.opts}
+    assert {"--api", "--json"} <= {option for parameter in command(verb).params for option in parameter.opts}
     method, path = operation.split(" ")
     page_method, _, page_path = page.partition(" ")
     needed = test_pages.NEEDS[page_method, page_path]
     # The page of tokens and users shows the tokens to whoever may see them, which is tested where the page is.
     assert operation == "GET /tokens" or needed is test_access.NEEDS[method, path]
+
+
+# What pages a long answer is no question of its own; charts go by hours.
+PAGING = {"limit", "before", "after", "since"}
+OPTIONS = {"state": "--only", "since": "--last"}
+
+
+@pytest.mark.parametrize("operation", [each for each in FACES if each.startswith("GET ") and each != "GET /events"])
+def test_whatever_an_answer_can_be_narrowed_by_the_verb_and_the_page_know(app, operation):
+    verb, page = FACES[operation]
+    method, path = operation.split(" ")
+    asked = app.openapi()["paths"][f"/api/v1{path}"][method.lower()].get("parameters", [])
+    names = {each["name"] for each in asked if each["in"] == "query"}
+    words = {word.strip("[]").lower() for each in command(verb).params for word in (*each.opts, str(each.metavar))}
+    wanted = {OPTIONS.get(name, f"--{name}") for name in names - {"limit", "before", "after"}}
+    assert {name for name in wanted if name not in words and name[2:] not in words} == set()
+    (route,) = (
+        each for part in PARTS for each in part.router.routes if f"GET {each.path}" == page and "GET" in each.methods
+    )
+    known = {each.alias for each in route.dependant.query_params} | {each.name for each in route.dependant.path_params}
+    # The page of a replication is named by its path.
+    assert names - PAGING - known - ({"replication"} if "name" in known else set()) == set()

@@ -10,7 +10,7 @@ from brigade.api.pages.rendering import go_to
 from brigade.api.pages.visit import Looking, Operating, PageRoute, Visit, address
 from brigade.api.pages.words import sent, unsent
 from brigade.control import deciding
-from brigade.control.failures import MOST_COUNTED, Mark, Which, by_reason, dismissed, failures_page
+from brigade.control.failures import MOST_COUNTED, FailureState, Mark, Which, by_reason, dismissed, failures_page
 from brigade.errors import UsageError
 
 router = APIRouter(route_class=PageRoute)
@@ -25,6 +25,7 @@ async def show_failures(
     visit: Looking,
     replication: Text = "",
     reason: Text = "",
+    only: Annotated[str, Query(alias="state", max_length=20)] = "",
     behind: Annotated[int, Query(ge=0, le=2**62)] = 0,
     key: Text = "",
     did: Annotated[str, Query(max_length=20)] = "",
@@ -38,17 +39,19 @@ async def show_failures(
         known, which = [*known, replication], Which(None, reason="\0")
     groups = [] if reason else await by_reason(state, which, most=MOST_COUNTED)
     after = Mark(behind, unsent(key) if key else None) if behind else None
-    found, following = await failures_page(state, which, _PAGE, after=after)
+    kind = FailureState(only) if only in set(FailureState) else None
+    found, following = await failures_page(state, which, _PAGE, only=kind, after=after)
     return visit.show(
         "failures.html",
         replication=replication,
         reason=reason,
+        only="" if kind is None else kind.value,
         known=known,
         groups=[
             (each, address("/failures", replication=each.replication, reason=text_of(each.reason))) for each in groups
         ],
         found=found,
-        following=following and _next(replication, reason, following),
+        following=following and _next(replication, reason, only, following),
         dismissed=await dismissed(state, which, _DISMISSED),
         said={"retry": f"{count} keys are tried again now.", "dismiss": f"{count} keys are left as they are."}.get(did),
     )
@@ -78,11 +81,12 @@ def _back(visit: Visit, did: str, count: int) -> str:
     return address("/failures", replication=visit.field("replication"), did=did, count=count)
 
 
-def _next(replication: str, reason: str, following: Mark) -> str:
+def _next(replication: str, reason: str, only: str, following: Mark) -> str:
     return address(
         "/failures",
         replication=replication,
         reason=reason,
+        state=only,
         behind=following.replication_id,
         key=None if following.key is None else sent(following.key),
     )

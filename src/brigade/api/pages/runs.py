@@ -34,16 +34,21 @@ Word = Annotated[str, Query(max_length=400)]
 
 @router.get("/runs")
 async def show_runs(
-    visit: Looking, replication: Word = "", before: Annotated[int | None, Query(ge=1, le=2**62)] = None
+    visit: Looking,
+    replication: Word = "",
+    kind: Word = "",
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
 ) -> Response:
-    """The runs of one replication, or the newest of each."""
+    """The runs of one replication, or of one kind, or the newest of each."""
     state = visit.desk.state
     rows = await state.replications.all()
     names = {row.id: row.name for row in rows}
-    following = None
-    if replication:
-        runs = [run for _, run in await history.runs(state, replication, _PAGE, before=before)]
-        following = address("/runs", replication=replication, before=runs[-1].id) if len(runs) == _PAGE else None
+    following, only = None, RunKind(kind) if kind in set(RunKind) else None
+    if replication or only:
+        found = await history.runs(state, replication or None, _PAGE, before=before, kind=only)
+        runs = [run for _, run in found]
+        if len(runs) == _PAGE:
+            following = address("/runs", replication=replication, kind=only, before=runs[-1].id)
     else:
         runs = sorted((await state.runs.newest()).values(), key=lambda run: -run.id)[: 4 * _PAGE]
     return visit.show(
@@ -52,6 +57,7 @@ async def show_runs(
         names=names,
         known=sorted(set(names.values())),
         replication=replication,
+        kind=only,
         following=following,
     )
 
