@@ -141,8 +141,8 @@ class Selector:
             return "smaller than the minimum size"
         if self.max_size_bytes is not None and source.size_bytes > self.max_size_bytes:
             return "larger than the maximum size"
-        if self.modified_before_ns is not None and source.modified_ns > self.modified_before_ns:
-            return "younger than the minimum age"
+        if self.modified_before_ns is not None and not 0 < source.modified_ns <= self.modified_before_ns:
+            return "younger than the minimum age" if source.modified_ns > 0 else "of unknown age"
         if self.modified_after_ns is not None and source.modified_ns < self.modified_after_ns:
             return "older than the maximum age"
         return None

@@ -195,6 +195,11 @@ def test_limits_on_size_and_age(policy, size, age_seconds, excluded):
     assert (selector.exclude_object(info) is not None) is excluded
 
 
+def test_what_is_of_unknown_age_is_not_taken_for_old():
+    selector = compile_selector(Policy(copy_after_seconds=10), now_ns=NOW_NS)
+    assert selector.exclude_object(ObjectInfo("k", 1, None, 0)) == "of unknown age"
+
+
 def test_only_a_policy_without_filters_takes_all():
     assert compile_selector(Policy(), now_ns=0).takes_all
     for policy in (Policy(filters=(FilterRule(True, "**"),)), Policy(min_size_bytes=0), Policy(max_age_seconds=1)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from brigade.errors import NotFound
+from brigade.errors import ListingBroken, NotFound
 from brigade.objects import Attributes, Checksum, ChecksumAlgorithm, MultipartInfo, ObjectInfo, PartInfo
 from brigade.stores.azure.blockids import (
     BlockId,
@@ -158,6 +158,9 @@ class MultipartCalls(ListingCalls):
             keys += page.uncommitted
             if page.marker is None:
                 break
+            if page.marker == cursor:
+                text = "the server lists the same page again and again"
+                raise ListingBroken(text, store=self.name, operation="list_multiparts")
             cursor = page.marker
 
         async def uploads_of(key: str) -> list[MultipartInfo]:

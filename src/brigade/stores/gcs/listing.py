@@ -45,9 +45,6 @@ class ListingCalls(Bucket):
         except (KeyError, TypeError, ValueError) as error:
             raise self._broken(f"an entry cannot be read: {error!r}") from error
         entries = [entry for entry in entries if not entry.key.startswith(HIDDEN)]
-        for entry in entries[:1] + entries[-1:]:
-            if not entry.key.startswith(prefix):
-                raise self._broken(f"the server lists {entry.key!r}, which is not under {prefix!r}")
         return ListPage(entries, f"{token} {start_after}" if token else None)
 
     async def list_versions(self, prefix: str = "", *, cursor: str | None = None, limit: int = 1000) -> ListPage:
@@ -77,6 +74,8 @@ class ListingCalls(Bucket):
         items, token = page.get("items", []), page.get("nextPageToken", "")
         if not isinstance(items, list) or not isinstance(token, str):
             raise self._broken("the page is not a list of objects")
+        if not all(str(item.get("name", "")).startswith(prefix) for item in (*items[:1], *items[-1:])):
+            raise self._broken(f"the server lists what is not under {prefix!r}")
         return items, token
 
     async def all_items(self, operation: str, prefix: str) -> list[Resource]:
@@ -85,9 +84,14 @@ class ListingCalls(Bucket):
         query = [("maxResults", str(_MOST))]
         while True:
             items, token = await self.items(operation, prefix, query)
+            if not all(item["name"].startswith(prefix) for item in items):
+                # All of an upload is deleted in the end: nothing else may pass for a part of it.
+                raise self._broken(f"the server lists what is not under {prefix!r}")
             found += items
             if not token:
                 return found
+            if ("pageToken", token) in query:
+                raise self._broken("the server lists the same page again and again")
             query = [("maxResults", str(_MOST)), ("pageToken", token)]
 
     async def _with_digests(self, item: Resource) -> Resource:

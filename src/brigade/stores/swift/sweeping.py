@@ -76,8 +76,8 @@ class SweepingCalls(BulkCalls):
     async def _remove_segments(self, key: str, upload_id: str) -> None:
         base = self._base(key)
         found = await self._segment_pages("sweep", folder_name(base, upload_id))
-        names = [info.key for info in found.entries]
-        ours = [name for name in names if (parsed := parse_segment_name(name)) is not None and parsed.base == base]
+        names = [(info.key, parse_segment_name(info.key)) for info in found.entries]
+        ours = [name for name, parsed in names if parsed is not None and parsed[:2] == (base, upload_id)]
         for error in (await self._remove(self.settings.segments, ours, "sweep")).values():
             if error is not None:
                 raise error

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from brigade.errors import AccessDenied, Corrupt, NotFound, PreconditionFailed, StoreError
+from brigade.errors import AccessDenied, Corrupt, ListingBroken, NotFound, PreconditionFailed, StoreError
 from brigade.objects import NO_ATTRIBUTES, Attributes, ChecksumAlgorithm
 from brigade.stores.base import BytesBody, Condition
 from brigade.stores.gcs.bucket import HIDDEN
@@ -164,3 +164,18 @@ async def test_parts_that_cannot_be_deleted_stay_on_record_and_harm_nobody(bucke
     held.resource["temporaryHold"] = False
     await store.abort_multipart("object", upload_id)
     assert list(bucket.live) == ["object"]
+
+
+async def test_a_server_that_heeds_no_prefix_loses_no_object_when_an_upload_is_cleared_away(store, monkeypatch):
+    await store.put("theirs", BytesBody(b"1"), attributes=NO_ATTRIBUTES)
+    upload_id = await store.create_multipart("a", attributes=NO_ATTRIBUTES)
+    await store.put_part("a", upload_id, 1, BytesBody(b"2"))
+    ask = store.caller.ask
+
+    async def forgetful(operation, key, method, path, query=(), headers=(), body=None):
+        return await ask(operation, key, method, path, [pair for pair in query if pair[0] != "prefix"], headers, body)
+
+    monkeypatch.setattr(store.caller, "ask", forgetful)
+    with pytest.raises(ListingBroken):
+        await store.abort_multipart("a", upload_id)
+    assert (await store.head("theirs")).size_bytes == 1

@@ -417,3 +417,23 @@ async def test_a_failure_that_bulk_delete_tells_of_another_path_is_nobody_s_succ
     )
     answers = await store.delete(["a", "b c"])
     assert all(isinstance(error, Unavailable) for error in answers.values())
+
+
+async def test_a_server_that_heeds_no_prefix_loses_no_segment_of_the_object_that_is_there(server, open_store):
+    store = await open_store()
+    live, old = (f"brigade-{number:019d}-00000000" for number in (2, 1))
+    names = [f"photos/a/{upload_id}/00000001" for upload_id in (old, live)]
+    page = [{"name": name, "bytes": 1, "hash": "0" * 32, "last_modified": WHEN} for name in names]
+
+    def answer(request):
+        if request.target.startswith("/v1/AUTH_a/photos_segments?"):
+            return server.reply(204) if "marker" in request.target else server.reply(200, json.dumps(page).encode())
+        if "multipart-manifest=get" in request.target:
+            item = {"name": f"/photos_segments/{names[1]}", "bytes": 1, "hash": "0" * 32}
+            return server.reply(200, json.dumps([item]).encode(), {"x-static-large-object": "True"})
+        return server.reply(405 if request.method == "POST" else 204)
+
+    server.answer = answer
+    await store.abort_multipart("a", old)
+    assert f"/v1/AUTH_a/photos_segments/{names[1]}" not in server.asked("DELETE")
+    assert not any(names[1].encode() in request.body for request in server.requests)
