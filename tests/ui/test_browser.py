@@ -76,6 +76,8 @@ class Window:
         """Of the page, or a part of it, into the docs."""
         if os.environ.get("BRIGADE_SCREENSHOTS"):
             await self.page.wait_for_timeout(300)
+            if part is self.page:
+                await self.page.evaluate("scrollTo(0, 0)")
             await part.screenshot(path=DOCS / f"{name}.png", animations="disabled")
 
     async def look_over(self, *pictures):
@@ -173,7 +175,6 @@ async def test_an_operator_sets_up_a_replication_sees_what_fails_mends_it_and_se
         await row.get_by_role("button", name="Retry").first.click()
         await window.see("1 keys are tried again now")
         await window.look("/replications/photos")
-        await window.press("Reconcile now")
         await page.locator("#live .is-in-step").wait_for()
         assert (copies / BROKEN).read_bytes() == b"sea"
         await page.locator(".chart canvas").nth(3).wait_for()
