@@ -65,7 +65,7 @@ FULL = Sizes(
     cloud_unchanged_objects=10_000,
     cloud_large_objects=2,
     cloud_large_bytes=256 * MEBIBYTE,
-    cloud_rounds=3,
+    cloud_rounds=2,
     timeout_seconds=600,
     calm_seconds=0.5,
 )
