@@ -7,6 +7,8 @@ STAMP  := $(VENV)/.installed
 AWSCLI := $(VENV)/awscli
 AZURITE := $(VENV)/azurite
 CHECKED := src tests
+# Tests start a thousand processes, and where no bytecode may be kept each of them compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Four where there are two cores: tests wait for servers much of the time. A file's tests stay together, and the files in
 # the order of tests/conftest.py: the longest first.
 SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
