@@ -8,8 +8,8 @@
     yes     yes     content: size, then ETags, then the inventory, then a look at the bytes
                       differs → copy (if `update`)
                       the same → attributes: by times and inventory, then a look at the headers
-                        differ → copy metadata (if `update`); the same → skip, or, where the source is not retained
-                        and the proof is a strong one, archive: the source's object is deleted
+                        differ → copy metadata (if `update`), all anew where the source is not retained; the same → skip,
+                        or, where the source is not retained and the proof is a strong one, archive: it is deleted there
     yes     no      though it was copied, and the target lets objects expire → skip
 
 Reconcile, dry run, diff and verify all ask here, and so does everything that follows single changes.
@@ -154,11 +154,13 @@ def _compare_attributes(
     source: ObjectInfo, target: ObjectInfo, known: Known | None, rules: Rules, evidence: Evidence, same: Action
 ) -> Action:
     """`same`, COPY_METADATA, or a look at the attributes of two objects with the same content."""
+    policy = rules.policy
     if evidence.attributes_differ is not None:
         if not evidence.attributes_differ:
             return same
-        return Action(ActionKind.COPY_METADATA, f"differs in {', '.join(evidence.attributes_differ)}", same.proof)
-    policy = rules.policy
+        # To change what surrounds the content, some servers write the content anew: no proof to delete the source on.
+        kind = ActionKind.COPY_METADATA if policy.retain_source else ActionKind.COPY
+        return Action(kind, f"differs in {', '.join(evidence.attributes_differ)}", same.proof)
     # No listing shows a change of an access control list, so whoever wants them compared wants them asked for.
     if policy.attributes is AttributesMode.EACH or policy.acl:
         return _LOOK_AT_ATTRIBUTES

@@ -134,6 +134,7 @@ def test_where_only_metadata_can_have_changed_no_byte_moves(before, now, target)
     changed = Evidence(attributes_differ=("metadata",))
     action = judge(now, target, row, changed, rules=rules)
     assert (action.kind, action.proof) == (META, row.proof)
+    assert judge(before, target, row, changed, rules=rules, retain_source=False).kind is COPY
     touched = target._replace(etag="touched", checksum=MD5_OF_ONE)
     assert judge(now, touched, row, rules=rules).kind is COPY
     assert judge(now, target, None, rules=rules).kind is COPY

@@ -53,6 +53,20 @@ async def test_what_is_in_step_already_leaves_the_source_too(bench):
     assert await held(bench.source) == {}
 
 
+async def test_where_only_the_metadata_differs_the_whole_is_copied_before_the_source_is_deleted(bench):
+    """A server may write the content anew when its metadata change, and nobody has proven what it wrote."""
+    await put(bench.source, "a", b"1")
+    bench.clock.advance(100)
+    await bench.sync()
+    bench.clock.advance(100)
+    await bench.source.copy("a", "a", attributes=Attributes(metadata={"v": "2"}))
+    ran = await bench.sync(ARCHIVE)
+    assert ran.keys(ActionKind.COPY) == ["a"]
+    assert (ran.requests("target", "put"), ran.requests("target", "copy")) == (1, 0)
+    assert (await bench.target.head("a")).attributes.metadata == {"v": "2"}
+    assert await held(bench.source) == {}
+
+
 async def test_a_place_under_two_names_is_not_emptied(bench):
     before = await fill(bench)
     ran = await bench.sync(ARCHIVE, target=bench.source)
