@@ -49,7 +49,8 @@ class FakeGcsServer(_Emulator):
             raise StartFailed("the fake-gcs-server program is not there", hint="make servers")
         flags = ("-backend=memory", "-scheme=http", "-host=127.0.0.1", f"-port={self.port}", "-log-level=error")
         public = (f"-public-host=127.0.0.1:{self.port}", f"-external-url={self.url}")
-        helper = self._run(program, *flags, *public, log="fake-gcs-server.log")
+        # It keeps its content in memory, and gives back what was deleted only when it is near such a limit.
+        helper = self._run(program, *flags, *public, log="fake-gcs-server.log", GOMEMLIMIT="1GiB")
         helper.wait_ready(lambda: http_answer(self.port, "/storage/v1/b?project=test")[0] == 200, seconds=30)
 
 
