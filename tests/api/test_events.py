@@ -55,7 +55,7 @@ class Listener:
 
     async def next(self):
         """The next event: its id, its kind and its data."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(80):
             fields = dict(line.split(": ", 1) for line in (await self._texts.get()).splitlines())
         return fields.get("id"), fields["event"], json.loads(fields["data"])
 
@@ -125,7 +125,7 @@ async def test_who_missed_too_much_begins_anew(app, ask, monkeypatch):
 async def test_listeners_are_bounded_and_end_with_the_process(app, ask, office, monkeypatch):
     monkeypatch.setattr(events, "MOST_LISTENERS", 1)
     listener = Listener(app)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(80), asyncio.TaskGroup() as group:
         group.create_task(listener.run())
         await listener.next()
         assert (await ask("GET", "/events")).json()["error"]["code"] == "busy"

@@ -102,7 +102,7 @@ async def test_whatever_is_done_to_a_directory_is_noticed(tmp_path: Path, backgr
         await asyncio.to_thread(stir, root, chance, step)
         if chance.random() < 0.3:
             await asyncio.sleep(chance.random() * 0.05)
-    await until(lambda: follower.copy == contents(root), seconds=30)
+    await until(lambda: follower.copy == contents(root), seconds=80)
     # Calm: nothing is left that would still change the copy.
     await until(lambda: not feed._settling and not feed._fresh)
     assert follower.copy == contents(root)

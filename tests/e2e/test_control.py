@@ -16,7 +16,7 @@ pytestmark = pytest.mark.server
 SEAL_KEY = "0123456789" * 4
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=80.0):
     """Wait for what must become true soon."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110  files tell nobody

@@ -64,7 +64,7 @@ def holders(state):
     return {Owner.parse(owner).pid for (owner,) in rows}
 
 
-async def until(condition, seconds=40.0):
+async def until(condition, seconds=80.0):
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110  processes tell nobody
             await asyncio.sleep(0.05)

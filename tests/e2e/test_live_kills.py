@@ -29,7 +29,7 @@ NO_RECONCILE = ProxyFault(
 )
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=80.0):
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110  real servers tell nobody

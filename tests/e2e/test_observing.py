@@ -24,7 +24,7 @@ pytestmark = pytest.mark.server
 CLIENT = {"access_key": "client", "secret_key": "client-secret"}
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=80.0):
     """Wait for what must become true soon."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110  real servers tell nobody

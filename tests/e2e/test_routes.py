@@ -95,7 +95,7 @@ def listed(client: Any) -> set[str]:
 
 async def soon(wanted, look, *arguments) -> None:
     """Wait until a look gives what it must."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):
         while await asyncio.to_thread(look, *arguments) != wanted:  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.05)
 

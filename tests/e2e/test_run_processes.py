@@ -21,7 +21,7 @@ pytestmark = pytest.mark.server
 CLIENT = {"access_key": "client", "secret_key": "client-secret"}
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=80.0):
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110  processes tell nobody
             await asyncio.sleep(0.05)

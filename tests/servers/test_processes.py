@@ -32,7 +32,7 @@ def is_alive(pid):
     return state != "Z"
 
 
-def wait_until(condition, seconds=30.0):
+def wait_until(condition, seconds=80.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

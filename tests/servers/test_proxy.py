@@ -116,7 +116,7 @@ async def test_a_lost_answer_leaves_the_object(store, proxy):
 async def test_an_answer_is_held_back_and_the_object_is_there(store, proxy):
     proxy.add(ProxyFault("put", ProxyAction.HOLD_ANSWER))
     writing = asyncio.create_task(write(store))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):
         while not (await store.list_page()).entries:  # noqa: ASYNC110  a server tells nobody
             await asyncio.sleep(0.01)
     assert not writing.done()

@@ -33,7 +33,7 @@ async def state(tmp_path, clock):
 async def pass_seconds(clock, seconds):
     """Look by look: the clock goes on when the pulse sleeps again."""
     until = clock.seconds + seconds
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):
         while clock.seconds < until or not clock.slept_seconds:
             looks = len(clock.slept_seconds)
             clock.advance(LOOK_SECONDS if looks else 0)

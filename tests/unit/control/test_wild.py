@@ -130,7 +130,7 @@ async def scene(state):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):
         while not await condition():  # noqa: ASYNC110  real time must pass while the follower works
             await asyncio.sleep(0.01)
 

@@ -22,7 +22,7 @@ def bench(follow_bench):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):
         while not condition():  # noqa: ASYNC110  real time must pass while the follower works
             await asyncio.sleep(0.005)
 

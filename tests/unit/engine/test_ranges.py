@@ -99,7 +99,7 @@ async def desk(bench):
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(80):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -17,7 +17,7 @@ async def counted(open_scene):
 
 async def settled(counts):
     """A client may read its answer before the request has ended here."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(80):
         while counts.under_way:  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.01)
 

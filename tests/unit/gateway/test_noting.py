@@ -231,7 +231,7 @@ async def test_the_deletion_of_a_bucket_does_not_wait_for_ever(wild, backlog, bu
 async def test_what_is_settled_is_written_soon_though_nothing_else_is_noted(capture, backlog):
     await capture.settle(await capture.intend(touched("b", "x")))
     assert backlog.holds[1, "x"] == 1
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(80):
         while backlog.holds[1, "x"]:  # noqa: ASYNC110  a timer tells nobody
             await asyncio.sleep(0.001)
 

@@ -197,7 +197,7 @@ async def test_requests_under_way_end_when_the_gateway_does():
         writer.close()
         return answer
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(80), asyncio.TaskGroup() as group:
         async with serve(settings, clock=SystemClock(), drain_seconds=5) as gateway:
             port = gateway.address[1]
             reply = group.create_task(ask(port))

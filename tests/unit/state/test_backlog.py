@@ -404,7 +404,7 @@ async def test_waiting_ends_with_a_mark(state: State) -> None:
             await state.backlog.wait(1000)
         assert claims == ["k"]
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(80):
         waiting = asyncio.ensure_future(wait())
         await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -415,7 +415,7 @@ async def test_waiting_ends_with_a_mark(state: State) -> None:
 async def test_a_mark_between_the_look_and_the_waiting_is_not_slept_through(state: State) -> None:
     assert await keys_of(state) == []
     await state.backlog.mark(ONE, ["k"], live=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(80):
         await state.backlog.wait(1000)
 
 

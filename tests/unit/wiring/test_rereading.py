@@ -37,7 +37,7 @@ async def read(file, act, *, asked=None):
         await asyncio.sleep(0.1)
         assert not waiting.done()
         await act()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(80):
             return (await waiting).config.stores["d"].root, [str(error) for error in refused]
 
 

@@ -101,7 +101,7 @@ async def test_a_copy_within_one_endpoint_does_not_wait_for_itself(inner, clock)
         async with store.get(key):
             await store.put(f"copy/{key}", Reopening(key), attributes=NO_ATTRIBUTES)
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(80), asyncio.TaskGroup() as group:
         for number in range(8):
             group.create_task(copy(f"k{number}"))
 
