@@ -23,7 +23,7 @@ def one_user(store: str) -> dict[str, Any]:
     return {"listen": "127.0.0.1:0", "store": store, "users": {"ann": {"keys": [CLIENT]}}}
 
 
-async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 80.0) -> None:
     """Wait for what must become true soon. `condition` runs in a thread, so that it may ask a real server."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110  real servers tell nobody
