@@ -71,7 +71,7 @@ async def test_what_is_set_up_and_ordered_by_the_api_holds_also_after_a_kill(bri
     assert [each["name"] for each in listed] == ["files"]
     assert (tmp_path / "d" / "four").read_text() == "4"
     process.send_signal(signal.SIGTERM)
-    ran = await brigade.ended(process, seconds=30)
+    ran = await brigade.ended(process, seconds=80)
     assert ran.code == 0, ran.words
 
 
@@ -96,7 +96,7 @@ async def test_a_reconcile_and_a_verify_are_made_when_somebody_asks(brigade, tmp
     await asyncio.to_thread(api, url, "POST", "/replications/files/verify")
     assert "verified: in step" in await brigade.said(process, "verified")
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0
 
 
 def look(url, cookie=None, form=None):
@@ -133,7 +133,7 @@ async def test_a_login_holds_at_every_process_and_after_a_kill_until_its_token_i
     assert (await brigade("token", "revoke", token.split("_")[1])).code == 0
     assert await asyncio.to_thread(look, url, cookie) == (303, "")
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0
 
 
 async def test_the_first_token_locks_the_door_and_opens_it_to_others(brigade, tmp_path):
@@ -158,7 +158,7 @@ async def test_the_first_token_locks_the_door_and_opens_it_to_others(brigade, tm
     assert (await brigade("token", "revoke", listed["id"])).code == 0
     assert "wrong, revoked or expired" in (await brigade("replication", "list", env=known)).err
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0
 
 
 async def test_what_the_state_has_is_used_by_a_run_of_all_too(brigade, tmp_path):
@@ -215,7 +215,7 @@ async def test_verbs_give_the_same_answers_by_the_api_and_by_the_state(brigade, 
     assert ready == {"ready": True, "reasons": {}}
     # Whoever listens does not hold the process back.
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0
     ear.close()
 
 
@@ -238,7 +238,7 @@ async def test_whoever_asks_too_often_is_sent_away_until_the_file_says_otherwise
 
     await until(is_let_in)
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0
 
 
 def ask_page(url, path):

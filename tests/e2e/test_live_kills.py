@@ -186,5 +186,5 @@ async def test_a_database_that_dies_makes_writes_wait_and_loses_nothing(brigade,
             assert target.etags() == source.etags()
             for process in (gateway, worker):
                 process.terminate()
-                ran = await brigade.ended(process, seconds=30)
+                ran = await brigade.ended(process, seconds=80)
                 assert ran.code == 0, ran.words

@@ -129,7 +129,7 @@ async def contents(store):
     return {key: each.data for key, each in (await held(store)).items()}
 
 
-async def arrived(store, wanted, seconds=30):
+async def arrived(store, wanted, seconds=80):
     """Wait until a store lists objects of these sizes."""
     sizes = {key: len(body) for key, body in wanted.items()}
     async with asyncio.timeout(seconds):

@@ -80,7 +80,7 @@ async def test_several_processes_share_the_port_and_the_backlog(brigade, place):
     await until(lambda: "after" in set(target.keys()))
     left = children(process.pid)
     process.send_signal(signal.SIGTERM)
-    ran = await brigade.ended(process, seconds=30)
+    ran = await brigade.ended(process, seconds=80)
     assert ran.code == 0, ran.words
     assert not any(is_alive(pid) for pid in left)
 
@@ -135,4 +135,4 @@ async def test_the_gateway_serves_https_and_takes_up_a_renewed_certificate(briga
     assert "gateway.tls" in await brigade.complained(process, "what was read before stays in force")
     assert await asyncio.to_thread(presented, listen) != before
     process.send_signal(signal.SIGTERM)
-    assert (await brigade.ended(process, seconds=30)).code == 0
+    assert (await brigade.ended(process, seconds=80)).code == 0

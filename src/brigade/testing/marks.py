@@ -33,7 +33,7 @@ class RememberedMarks:
         return [key for one, keys in self.calls if one == replication_id for key in keys]
 
 
-async def until(met: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(met: Callable[[], object], seconds: float = 80.0) -> None:
     """Wait until something holds that happens in another thread, or in another process."""
     async with asyncio.timeout(seconds):
         while not met():  # noqa: ASYNC110
