@@ -45,10 +45,12 @@ class KeySettler:
         self._job = job
         self._settler = Settler(job)
         able = job.target.capabilities
-        # A local file is looked at for nothing. Where nothing may be overwritten, a store's word for it is not enough.
+        # A local file is looked at for nothing. Where nothing may be overwritten, or the source's object is deleted
+        # afterwards, a store's word that its key was free is not enough.
         self._creates = (
             able.conditional_writes
             and job.policy.update
+            and job.policy.retain_source
             and not (job.source.capabilities.local_reads or able.local_reads)
             and (job.source.capabilities.reads_tell_class or not job.carries.storage_class)
         )

@@ -223,8 +223,7 @@ class Settler:
             return await self._copy(pair, source, action._replace(kind=ActionKind.COPY), known)
         await self._manifests.keep(source)
         await self._remember(source, target, action.proof, known, tagged=bool(look.expected.tags), wrote=True)
-        outcome = Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
-        return await archive(job, outcome, source)
+        return Outcome(pair.key, action.kind, action.reason, action.proof, source.size_bytes)
 
     async def _is_gone(self, key: str) -> bool:
         try:

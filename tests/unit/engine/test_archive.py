@@ -13,6 +13,7 @@ from brigade.errors import AccessDenied
 from brigade.objects import Attributes
 from brigade.replications import Policy
 from brigade.stores.layers.fault_script import Fault, FaultKind, FaultScript
+from brigade.stores.layers.forward import ForwardingStore
 from brigade.stores.memory import MEMORY_CAPABILITIES
 from brigade.testing.clock import HurryingClock
 from brigade.testing.workbench import Faults, content, contents, held, put, put_parts
@@ -186,6 +187,25 @@ async def test_an_archive_that_is_followed_takes_away_what_it_copies(follow_benc
     await bench.follow(ARCHIVE)
     assert list(await held(bench.target)) == ["a"]
     assert await held(bench.source) == {}
+
+
+async def test_an_archive_that_is_followed_looks_at_both_sides_before_it_writes(follow_bench):
+    """A server may claim conditions and heed none: then a blind write is no sign that the target is another place."""
+    bench = follow_bench
+    await put(bench.source, "a", b"1")
+
+    class Heedless(ForwardingStore):
+        writes = 0
+
+        async def put(self, key, body, *, condition=None, **options):
+            self.writes += key == "a"
+            return await self.inner.put(key, body, **options)
+
+    target = Heedless(bench.source)
+    await bench.mark("a")
+    await bench.follow(ARCHIVE, target=target)
+    assert target.writes == 0
+    assert contents(await held(bench.source)) == {"a": b"1"}
 
 
 async def test_the_young_wait_and_are_not_deleted_for_it(bench):
